@@ -1,0 +1,1 @@
+//! CCSIDs to text and back.

@@ -1,0 +1,41 @@
+//! What can go wrong with a target, whose fault it is, and what helps.
+
+use std::fmt;
+
+/// Whose fault it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Our configuration or our code.
+    Ours,
+    /// The broker answered and refused.
+    Broker,
+    /// The road between us.
+    Network,
+}
+
+/// The target as a whole failed: the unit of work in hand is lost, the claim too.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct TargetError {
+    /// Whose fault.
+    pub side: Side,
+    /// One line: what happened, where, and what to do.
+    pub text: String,
+    /// Whether trying again later can help (broker down, store full) or a person must act (password refused).
+    pub retry: bool,
+}
+
+/// The target refused one publication and goes on with the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The MQRC that tells an MQ administrator the same thing (wire reference, status-codes): 2035, 2053, 2030, ...
+    pub reason: i32,
+    /// The target's own words.
+    pub text: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MQRC {}: {}", self.reason, self.text)
+    }
+}

@@ -1,0 +1,99 @@
+//! Where publications go: a broker, or the embedded store.
+//!
+//! One unit of work carries a batch and the channel's sync record; one commit decides both. A claim is
+//! the lease on a channel's record: whoever holds it may move the channel, nobody else.
+
+use std::future::Future;
+
+use crate::channel::record::{ChannelKey, SyncRecord};
+use crate::mapping::Publication;
+use crate::wire::Luwid;
+
+pub mod error;
+
+pub use error::{Refusal, Side, TargetError};
+
+/// Something that keeps publications and sync records together.
+pub trait Target: Send + Sync + 'static {
+    /// Its claim.
+    type Claim: Claim;
+
+    /// Takes the lease on the record of `key`, waiting a few seconds at most. Called before a channel's
+    /// negotiation is agreed.
+    ///
+    /// # Errors
+    /// When the target cannot be reached or refuses us; the wait is bounded.
+    fn claim(&self, key: &ChannelKey) -> impl Future<Output = Result<Claimed<Self::Claim>, TargetError>> + Send;
+}
+
+/// Whether the lease was had.
+#[derive(Debug)]
+pub enum Claimed<C> {
+    /// It is ours.
+    Ours(C),
+    /// Another holder has it; the text says who, as far as it is known.
+    Held(String),
+}
+
+/// The lease on one channel's record, with a road to the target of its own. Dropping it gives the lease back.
+pub trait Claim: Send + 'static {
+    /// Its unit of work.
+    type Unit<'a>: Unit + Send
+    where
+        Self: 'a;
+
+    /// The record as this target last committed it; none for a channel that never committed anything.
+    fn record(&self) -> Option<&SyncRecord>;
+
+    /// Opens a unit of work; only one at a time.
+    ///
+    /// # Errors
+    /// When the target is gone.
+    fn begin(&mut self, luwid: Luwid) -> impl Future<Output = Result<Self::Unit<'_>, TargetError>> + Send;
+
+    /// Waits, for ever if need be, until the lease or the connection is lost while no unit is open.
+    fn lost(&mut self) -> impl Future<Output = TargetError> + Send;
+
+    /// The largest publication body in bytes that the target takes, if it is known.
+    fn max_message_bytes(&self) -> Option<u64>;
+
+    /// Gives the lease back in an orderly way.
+    fn release(self) -> impl Future<Output = ()> + Send;
+}
+
+/// One unit of work: publications that become visible together with the record, or not at all.
+/// Dropping it without a commit rolls it back.
+pub trait Unit {
+    /// Hands over one publication. It may be sent ahead of its answer: refusals come out of [`Unit::settle`].
+    /// `index` is the caller's own number for it.
+    ///
+    /// # Errors
+    /// When the unit as a whole is lost.
+    fn stage(&mut self, index: usize, publication: Publication)
+    -> impl Future<Output = Result<(), TargetError>> + Send;
+
+    /// Waits until every staged publication is answered; gives those that the target refused, which
+    /// concern themselves alone and leave the unit usable.
+    ///
+    /// # Errors
+    /// When the unit as a whole is lost.
+    fn settle(&mut self) -> impl Future<Output = Result<Vec<(usize, Refusal)>, TargetError>> + Send;
+
+    /// Commits what was staged together with `record`, which replaces the one before. Call after a [`Unit::settle`]
+    /// with nothing staged since.
+    fn commit(self, record: SyncRecord) -> impl Future<Output = Outcome> + Send;
+
+    /// Gives up the unit.
+    fn rollback(self) -> impl Future<Output = ()> + Send;
+}
+
+/// What became of a unit of work.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The target has all of it.
+    Committed,
+    /// The target has none of it.
+    RolledBack(TargetError),
+    /// Nobody can say but the record: the claim is finished; claim again and read.
+    InDoubt(TargetError),
+}

@@ -1,0 +1,1 @@
+//! Segments off a byte buffer, none longer than agreed.
