@@ -12,9 +12,11 @@
 //! | [`mover`] | all of them, and only how they meet |
 //! | [`config`], [`telemetry`], [`admin`], [`cli`] | what people and scripts hold |
 
+pub mod admin;
 pub mod channel;
 pub mod codepage;
 pub mod mapping;
 pub mod message;
 pub mod target;
+pub mod telemetry;
 pub mod wire;

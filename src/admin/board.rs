@@ -1,0 +1,350 @@
+//! The board: the status of every defined channel, and what the operator wants of it.
+//!
+//! ```text
+//! driver  -- Instance::update -->  board  <-- status, all --  admin HTTP, status page
+//! driver  <-- wanted (watch) ----  board  <-- start, stop --  admin HTTP
+//! ```
+//! The gateway writes here and operators read; nothing that decides about messages reads from it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use tokio::sync::watch;
+
+use super::status::{ChannelState, ChannelStatus};
+use crate::channel::Definition;
+use crate::telemetry::{ChannelMetrics, Metrics};
+
+/// What the operator wants of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Take callers.
+    Started,
+    /// End between batches, then refuse callers with STATUS 0x16 (CHANNEL_UNAVAILABLE).
+    Stopped,
+}
+
+/// Why a connection may not have a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// No such channel: STATUS 1 (NO_CHANNEL).
+    Unknown,
+    /// Stopped by an operator: STATUS 0x16 (CHANNEL_UNAVAILABLE).
+    Stopped,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => "no such channel is defined here; define it with [[channel]] in the configuration",
+            Self::Stopped => "the channel is stopped; start it with: mqferry channel start NAME",
+        })
+    }
+}
+
+/// The status of every defined channel. Cheap to clone; clones share it. The set of channels is fixed at start.
+#[derive(Clone)]
+pub struct ChannelBoard {
+    slots: Arc<BTreeMap<String, Slot>>,
+}
+
+struct Slot {
+    entry: Mutex<Entry>,
+    wanted: watch::Sender<Wanted>,
+    metrics: ChannelMetrics,
+}
+
+struct Entry {
+    status: ChannelStatus,
+    /// Number of the newest connection; older ones may no longer write.
+    instance: u64,
+}
+
+impl ChannelBoard {
+    /// A board of these channels, all INACTIVE, with their metrics at 0.
+    pub fn new<'a>(channels: impl IntoIterator<Item = &'a Definition>, metrics: &Metrics) -> Self {
+        let words = ChannelState::ALL.map(ChannelState::word);
+        let slots = channels
+            .into_iter()
+            .map(|definition| {
+                let slot = Slot {
+                    entry: Mutex::new(Entry { status: ChannelStatus::of(definition), instance: 0 }),
+                    wanted: watch::Sender::new(Wanted::Started),
+                    metrics: metrics.channel(&definition.name, &words),
+                };
+                slot.show(&slot.lock().status);
+                (definition.name.clone(), slot)
+            })
+            .collect();
+        Self { slots: Arc::new(slots) }
+    }
+
+    /// A channel as it stands.
+    pub fn status(&self, channel: &str) -> Option<ChannelStatus> {
+        Some(self.slots.get(channel)?.lock().status.clone())
+    }
+
+    /// All channels as they stand, by name.
+    pub fn all(&self) -> Vec<ChannelStatus> {
+        self.slots.values().map(|slot| slot.lock().status.clone()).collect()
+    }
+
+    /// Writes the status of a channel, connected or not (a refused caller, say); none if there is no such channel.
+    /// A connection writes through its [`Instance`].
+    pub fn update<T>(&self, channel: &str, change: impl FnOnce(&mut ChannelStatus) -> T) -> Option<T> {
+        self.slots.get(channel)?.update(None, change)
+    }
+
+    /// A connection named this channel and may have it: BINDING. An older connection of the channel no longer writes here.
+    /// `conname` is the other end's address as `host(port)`.
+    ///
+    /// # Errors
+    /// When there is no such channel, or an operator stopped it; the refusal is counted.
+    pub fn open(&self, channel: &str, conname: &str) -> Result<Instance, Refused> {
+        let slot = self.slots.get(channel).ok_or(Refused::Unknown)?;
+        let mut entry = slot.lock();
+        if *slot.wanted.borrow() == Wanted::Stopped {
+            entry.status.refused(&format!("{conname} was refused: {}", Refused::Stopped));
+            slot.show(&entry.status);
+            return Err(Refused::Stopped);
+        }
+        entry.instance += 1;
+        entry.status.binding(conname, SystemTime::now());
+        slot.show(&entry.status);
+        Ok(Instance { board: self.clone(), channel: channel.to_owned(), number: entry.instance, over: false })
+    }
+
+    /// What the operator wants of a channel, now and later; for the driver to wait on.
+    pub fn wanted(&self, channel: &str) -> Option<watch::Receiver<Wanted>> {
+        Some(self.slots.get(channel)?.wanted.subscribe())
+    }
+
+    /// The metrics of a channel, for what the status does not show (commit times).
+    pub fn metrics(&self, channel: &str) -> Option<&ChannelMetrics> {
+        Some(&self.slots.get(channel)?.metrics)
+    }
+
+    /// START CHANNEL: callers are taken (again). Gives the status after it; none if there is no such channel.
+    pub fn start(&self, channel: &str) -> Option<ChannelStatus> {
+        self.operate(channel, Wanted::Started, |status| {
+            status.stopreq = false;
+            status.state = match status.state {
+                ChannelState::Stopped => ChannelState::Inactive,
+                state => state,
+            };
+        })
+    }
+
+    /// STOP CHANNEL MODE(QUIESCE): a running one becomes STOPPING until its batch is over, any other STOPPED at once.
+    pub fn stop(&self, channel: &str) -> Option<ChannelStatus> {
+        self.operate(channel, Wanted::Stopped, |status| {
+            status.stopreq = true;
+            status.state = match status.state {
+                ChannelState::Binding | ChannelState::Running | ChannelState::Stopping => ChannelState::Stopping,
+                ChannelState::Inactive | ChannelState::Retrying | ChannelState::Stopped => ChannelState::Stopped,
+            };
+        })
+    }
+
+    fn operate(&self, channel: &str, wanted: Wanted, change: impl FnOnce(&mut ChannelStatus)) -> Option<ChannelStatus> {
+        let slot = self.slots.get(channel)?;
+        let mut entry = slot.lock();
+        change(&mut entry.status);
+        slot.show(&entry.status);
+        slot.wanted.send_replace(wanted);
+        Some(entry.status.clone())
+    }
+}
+
+impl fmt::Debug for ChannelBoard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.all()).finish()
+    }
+}
+
+impl Slot {
+    fn lock(&self) -> MutexGuard<'_, Entry> {
+        // A panic while a status was being written leaves at worst a stale number to look at.
+        self.entry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// None if `instance` is given and is not the newest.
+    fn update<T>(&self, instance: Option<u64>, change: impl FnOnce(&mut ChannelStatus) -> T) -> Option<T> {
+        let mut entry = self.lock();
+        if instance.is_some_and(|number| number != entry.instance) {
+            return None;
+        }
+        let result = change(&mut entry.status);
+        self.show(&entry.status);
+        Some(result)
+    }
+
+    /// The metrics say what the status says.
+    fn show(&self, status: &ChannelStatus) {
+        let (metrics, totals) = (&self.metrics, status.totals());
+        for (word, gauge) in &metrics.status {
+            gauge.set(f64::from(u8::from(*word == status.state.word())));
+        }
+        metrics.indoubt.set(f64::from(u8::from(status.indoubt)));
+        metrics.current_sequence.set(f64::from(status.curseqno));
+        metrics.last_sequence.set(f64::from(status.lstseqno));
+        if let Some(since) = status.last_message.and_then(|at| at.duration_since(UNIX_EPOCH).ok()) {
+            metrics.last_message_timestamp.set(since.as_secs_f64());
+        }
+        metrics.messages.absolute(totals.messages);
+        metrics.batches.absolute(totals.batches);
+        metrics.batches_rolled_back.absolute(totals.batches_rolled_back);
+        metrics.bytes_received.absolute(totals.bytes_received);
+        metrics.bytes_sent.absolute(totals.bytes_sent);
+        metrics.dead_lettered.absolute(totals.dead_lettered);
+        metrics.repeated.absolute(totals.repeated);
+        metrics.refused.absolute(totals.refused);
+    }
+}
+
+/// One connection's right to write the status of its channel, until a newer connection takes it over.
+/// Dropping it ends it as broken off.
+#[derive(Debug)]
+pub struct Instance {
+    board: ChannelBoard,
+    channel: String,
+    number: u64,
+    over: bool,
+}
+
+impl Instance {
+    /// Name of its channel.
+    pub fn channel(&self) -> &str {
+        &self.channel
+    }
+
+    /// Writes the status; none, and nothing written, once a newer connection has the channel.
+    pub fn update<T>(&self, change: impl FnOnce(&mut ChannelStatus) -> T) -> Option<T> {
+        self.board.slots.get(&self.channel)?.update(Some(self.number), change)
+    }
+
+    /// The connection is over; `error` is what went wrong, one line, or none for an orderly end.
+    pub fn ended(mut self, error: Option<&str>) {
+        self.over = true;
+        self.update(|status| status.ended(error));
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        if !self.over {
+            self.update(|status| status.ended(Some("the connection was given up")));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::Agreed;
+    use crate::channel::definition::ChannelType;
+    use crate::channel::{Dialect, Partner, SyncRecord};
+    use crate::wire::Luwid;
+
+    const AGREED: Agreed = Agreed { batchsz: 20, hbint: 60, maxmsgl: 4_194_304, fap_level: 4 };
+
+    fn board() -> (ChannelBoard, Metrics) {
+        let metrics = Metrics::new().unwrap();
+        let definition = Definition {
+            name: "QM1.TO.AMQGW".into(),
+            chltype: ChannelType::Rcvr,
+            batchsz: 50,
+            maxmsgl: 104_857_600,
+            hbint: 300,
+            seqwrap: 999_999_999,
+            dialect: Dialect::default(),
+        };
+        (ChannelBoard::new([&definition], &metrics), metrics)
+    }
+
+    fn state(board: &ChannelBoard) -> ChannelState {
+        board.status("QM1.TO.AMQGW").unwrap().state
+    }
+
+    fn record(sequence: i32) -> SyncRecord {
+        SyncRecord {
+            partner_id: String::new(),
+            sequence,
+            luwid: Luwid([1; 8]),
+            last_batch: Vec::new(),
+            after_reset: false,
+        }
+    }
+
+    #[test]
+    fn a_channel_lives_through_its_states() {
+        let (board, metrics) = board();
+        assert_eq!(state(&board), ChannelState::Inactive);
+        let instance = board.open("QM1.TO.AMQGW", "127.0.0.1(4711)").unwrap();
+        assert_eq!(state(&board), ChannelState::Binding);
+        instance.update(|status| {
+            status.partner(&Partner { qmgr_name: "QM1".into(), qmgr_id: String::new(), fap_level: 4 });
+            status.claimed(Some(&record(7)));
+            status.running(AGREED);
+            status.message(8, Luwid([1; 8]), SystemTime::now());
+        });
+        let status = board.status("QM1.TO.AMQGW").unwrap();
+        assert_eq!((status.state, status.curseqno, status.lstseqno), (ChannelState::Running, 8, 7));
+        instance.update(|status| status.committed(&record(8), 1));
+        instance.ended(None);
+        let status = board.status("QM1.TO.AMQGW").unwrap();
+        assert_eq!((status.state, status.lstseqno, status.batches), (ChannelState::Inactive, 8, 1));
+        assert_eq!(status.last_error, None);
+        let text = metrics.render();
+        for line in [
+            r#"mqferry_channel_dead_lettered_total{channel="QM1.TO.AMQGW"} 1"#,
+            r#"mqferry_channel_last_sequence{channel="QM1.TO.AMQGW"} 8"#,
+            r#"mqferry_channel_status{channel="QM1.TO.AMQGW",status="INACTIVE"} 1"#,
+            r#"mqferry_channel_status{channel="QM1.TO.AMQGW",status="RUNNING"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_stopped_channel_refuses_callers_until_it_is_started() {
+        let (board, _) = board();
+        board.stop("QM1.TO.AMQGW").unwrap();
+        assert_eq!(state(&board), ChannelState::Stopped);
+        assert_eq!(board.open("QM1.TO.AMQGW", "h(1)").unwrap_err(), Refused::Stopped);
+        assert_eq!(board.status("QM1.TO.AMQGW").unwrap().totals().refused, 1);
+        board.start("QM1.TO.AMQGW").unwrap();
+        assert!(board.open("QM1.TO.AMQGW", "h(1)").is_ok());
+        assert_eq!(board.open("NO.SUCH", "h(1)").unwrap_err(), Refused::Unknown);
+    }
+
+    #[test]
+    fn a_stop_while_running_is_reached_when_the_connection_ends() {
+        let (board, _) = board();
+        let mut wanted = board.wanted("QM1.TO.AMQGW").unwrap();
+        let instance = board.open("QM1.TO.AMQGW", "h(1)").unwrap();
+        board.stop("QM1.TO.AMQGW").unwrap();
+        assert!(wanted.has_changed().unwrap());
+        assert_eq!(*wanted.borrow_and_update(), Wanted::Stopped);
+        instance.update(|status| status.running(AGREED));
+        assert_eq!(state(&board), ChannelState::Stopping);
+        instance.ended(None);
+        assert_eq!(state(&board), ChannelState::Stopped);
+    }
+
+    #[test]
+    fn an_adopted_connection_no_longer_writes() {
+        let (board, _) = board();
+        let old = board.open("QM1.TO.AMQGW", "h(1)").unwrap();
+        let new = board.open("QM1.TO.AMQGW", "h(2)").unwrap();
+        new.update(|status| status.running(AGREED));
+        assert_eq!(old.update(|status| status.msgs = 99), None);
+        drop(old);
+        assert_eq!(state(&board), ChannelState::Running);
+        assert_eq!(board.status("QM1.TO.AMQGW").unwrap().conname, "h(2)");
+        drop(new);
+        assert_eq!(state(&board), ChannelState::Inactive);
+    }
+}
