@@ -10,8 +10,11 @@ use crate::mapping::Publication;
 use crate::wire::Luwid;
 
 pub mod error;
+pub mod memory;
+pub mod record;
 
 pub use error::{Refusal, Side, TargetError};
+pub use memory::Memory;
 
 /// Something that keeps publications and sync records together.
 pub trait Target: Send + Sync + 'static {
