@@ -15,3 +15,29 @@ pub struct Malformed {
     /// What was read.
     pub found: String,
 }
+
+impl Malformed {
+    /// An error with both texts made for it.
+    pub fn new(
+        structure: &'static str,
+        field: &'static str,
+        offset: usize,
+        expected: impl Into<String>,
+        found: impl Into<String>,
+    ) -> Self {
+        Self { structure, field, offset, expected: expected.into(), found: found.into() }
+    }
+}
+
+/// Up to 16 bytes for an error text: hex, and the characters if they are printable.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    let some = bytes.get(..16).unwrap_or(bytes);
+    let hex: String = some.iter().map(|byte| format!("{byte:02X}")).collect();
+    if !some.is_empty() && some.iter().all(|byte| (0x20..0x7F).contains(byte)) {
+        format!("{hex} ({:?})", String::from_utf8_lossy(some))
+    } else if some.is_empty() {
+        "nothing".to_owned()
+    } else {
+        hex
+    }
+}

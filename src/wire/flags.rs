@@ -1,5 +1,7 @@
 //! The bit fields of segments and of initial data. Unknown bits are kept.
 
+use std::fmt;
+
 use bitflags::bitflags;
 
 bitflags! {
@@ -142,5 +144,43 @@ bitflags! {
         /// SSL key reset.
         const SSL_KEY_RESET = 0x04;
         const _ = !0;
+    }
+}
+
+/// Names of the bits that are set, and those without a name as one hex number.
+macro_rules! shown {
+    ($($flags:ident),*) => {$(
+        impl $flags {
+            /// Names of the bits that are set; bits without a name last, as one hex number.
+            pub fn names(self) -> Vec<String> {
+                let mut named = self.iter_names();
+                let mut names: Vec<String> = named.by_ref().map(|(name, _)| name.to_owned()).collect();
+                if !named.remaining().is_empty() {
+                    names.push(format!("0x{:02X}", named.remaining().bits()));
+                }
+                names
+            }
+        }
+
+        impl fmt::Display for $flags {
+            /// As `FIRST|LAST`, and `none` when no bit is set.
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if self.is_empty() { f.write_str("none") } else { f.write_str(&self.names().join("|")) }
+            }
+        }
+    )*};
+}
+
+shown!(ControlFlags1, ControlFlags2, CapFlags1, CapFlags2, CapFlags3, ErrFlags1, ErrFlags2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_names_and_unknown_bits() {
+        assert_eq!(ControlFlags1::from_bits_retain(0x31).to_string(), "CONFIRM_REQUEST|FIRST|LAST");
+        assert_eq!(ControlFlags1::empty().to_string(), "none");
+        assert_eq!(ErrFlags2::from_bits_retain(0xC1).to_string(), "HDR_COMP_LIST|0xC0");
     }
 }
