@@ -15,6 +15,7 @@
 pub mod admin;
 pub mod channel;
 pub mod codepage;
+pub mod config;
 pub mod mapping;
 pub mod message;
 pub mod target;

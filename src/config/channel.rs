@@ -1,0 +1,102 @@
+//! `[[channel]]`: what the administrator defines for each channel.
+
+use std::collections::BTreeMap;
+
+use super::names;
+use super::problem::Report;
+use super::section::{Section, nearest};
+use crate::channel::definition::ChannelType;
+use crate::channel::{Definition, Dialect};
+
+/// Attributes of `DEFINE CHANNEL` that an administrator may well copy here, and that this version does not have.
+const LATER: &[&str] = &[
+    "sslciph", "sslpeer", "sslcauth", "certlabl", "mcauser", "putaut", "mrrty", "mrtmr", "npmspeed", "kaint", "usedlq",
+    "discint", "shortrty", "shorttmr", "longrty", "longtmr", "batchint", "batchlim", "batchhb", "convert", "comphdr",
+    "compmsg", "monchl", "statchl", "descr", "trptype",
+];
+
+/// Keys that belong to sending channels.
+const SENDING: &[&str] = &["conname", "rqmname", "xmitq"];
+
+/// Reads every `[[channel]]`.
+pub(super) fn read(root: &mut Section<'_>, report: &mut Report<'_>) -> Vec<Definition> {
+    let sections = root.sections(report, "channel");
+    if sections.is_empty() {
+        root.require(report, "channel", "no channel is defined; add [[channel]] with name and chltype = \"RCVR\"");
+    }
+    let mut first: BTreeMap<String, usize> = BTreeMap::new();
+    let mut channels = Vec::new();
+    for section in sections {
+        channels.extend(one(section, report, &mut first));
+    }
+    channels
+}
+
+fn one(mut section: Section<'_>, report: &mut Report<'_>, first: &mut BTreeMap<String, usize>) -> Option<Definition> {
+    let name = section.text(report, "name");
+    match &name {
+        None => section.require(report, "name", "is missing; give the channel's name"),
+        Some(name) => {
+            if let Err(text) = names::check(&name.value, names::CHANNEL_NAME_LENGTH) {
+                report.at(&name.span, &section.key("name"), text);
+            }
+            let line = *first.entry(name.value.clone()).or_insert_with(|| report.line(&name.span));
+            if line != report.line(&name.span) {
+                let text = format!("{:?} is the channel of line {line} already; rename or remove one", name.value);
+                report.at(&name.span, &section.key("name"), text);
+            }
+        }
+    }
+    let chltype = chltype(&mut section, report);
+    for &key in SENDING {
+        // Those of a sending channel are checked by the version that has sending channels.
+        if let (Some(span), Some(ChannelType::Rcvr | ChannelType::Rqstr)) = (section.place_of(key), chltype) {
+            report.at(&span, &section.key(key), "belongs to sending channels; remove the line");
+        }
+    }
+    let batchsz = section.number(report, "batchsz", 1..=9999, " messages").unwrap_or(50);
+    let maxmsgl = section.number(report, "maxmsgl", 0..=104_857_600, " bytes").unwrap_or(104_857_600);
+    let hbint = section.number(report, "hbint", 0..=999_999, " seconds").unwrap_or(300);
+    let seqwrap = section.number(report, "seqwrap", 100..=999_999_999, "").unwrap_or(999_999_999);
+    let dialect = dialect(section.section(report, "dialect"), report);
+    section.finish(report, LATER);
+    Some(Definition {
+        name: name?.value,
+        chltype: chltype?,
+        batchsz: u16::try_from(batchsz).ok()?,
+        maxmsgl,
+        hbint,
+        seqwrap,
+        dialect,
+    })
+}
+
+fn chltype(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<ChannelType> {
+    let Some(text) = section.text(report, "chltype") else {
+        section.require(report, "chltype", "is missing; write \"RCVR\" for a channel that a sender (SDR) calls");
+        return None;
+    };
+    let problem = match text.value.to_ascii_uppercase().as_str() {
+        "RCVR" => return Some(ChannelType::Rcvr),
+        "RQSTR" => return Some(ChannelType::Rqstr),
+        "SDR" | "SVR" => "sending channels come with a later version; remove this [[channel]]".to_owned(),
+        "SVRCONN" => "client channels come with a later version; remove this [[channel]]".to_owned(),
+        _ => format!("{:?} is no channel type; write \"RCVR\" or \"RQSTR\"", text.value),
+    };
+    report.at(&text.span, &section.key("chltype"), problem);
+    None
+}
+
+fn dialect(mut section: Section<'_>, report: &mut Report<'_>) -> Dialect {
+    let dialect = Dialect::default();
+    let known: Vec<String> = Vec::new();
+    for key in section.keys() {
+        let Some(_value) = section.text(report, &key.value) else { continue };
+        let name = section.key(&key.value);
+        match nearest(&key.value, &known) {
+            Some(near) => report.at(&key.span, &name, format!("no such key; did you mean {near}?")),
+            None => report.at(&key.span, &name, "no such key; remove the line"),
+        }
+    }
+    dialect
+}

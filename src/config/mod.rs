@@ -1,0 +1,171 @@
+//! A configuration file becomes a checked, typed [`Plan`], or a list of everything that is wrong with it.
+//!
+//! The file is TOML. Keys are MQSC keywords in lower case where MQ has the attribute. Unknown keys are refused.
+//! Secrets stand in files or in the environment, never in the configuration itself.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+mod broker;
+mod channel;
+pub mod names;
+pub mod plan;
+pub mod problem;
+pub mod secret;
+mod section;
+
+pub use plan::{BrokerPlan, Login, Plan, RoutePlan, TlsFiles};
+pub use problem::{Problem, Problems};
+pub use secret::Secret;
+
+use problem::Report;
+use section::Section;
+
+use crate::mapping::Destination;
+
+/// Where environment variables come from; tests hand in their own.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Reads and checks a configuration file, and the secrets that it names.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn load(file: &Path) -> Result<Plan, Problems> {
+    let name = file.display().to_string();
+    match std::fs::read_to_string(file) {
+        Ok(text) => read(&name, &text, &|variable| std::env::var(variable).ok()),
+        Err(error) => Err(Problems(vec![Problem {
+            file: name,
+            line: None,
+            key: String::new(),
+            text: format!("cannot be read ({error}); name a configuration file with -c FILE"),
+        }])),
+    }
+}
+
+/// Checks the text of a configuration; `file` is its name in messages.
+///
+/// # Errors
+/// Everything that is wrong with it, at once.
+pub fn read(file: &str, text: &str, environment: Environment<'_>) -> Result<Plan, Problems> {
+    let mut report = Report::new(file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        report.syntax(error);
+    }
+    let mut root = Section::root(document.get_ref());
+    let name = qmgr_name(&mut root, &mut report);
+    let aliases = root.texts(&mut report, "aliases");
+    for alias in &aliases {
+        if let Err(problem) = names::check(&alias.value, names::OBJECT_NAME_LENGTH) {
+            report.at(&alias.span, "aliases", problem);
+        }
+    }
+    let deadq = deadq(&mut root, &mut report);
+    let listener = address(&mut root, &mut report, "listener", SocketAddr::from(([0, 0, 0, 0], 1414)));
+    let broker = broker::read(&mut root, &mut report, environment);
+    let admin = address(&mut root, &mut report, "admin", SocketAddr::from(([127, 0, 0, 1], 9157)));
+    let channels = channel::read(&mut root, &mut report);
+    let routes = routes(&mut root, &mut report);
+    root.finish(&mut report, &[]);
+
+    match (name, broker, report.is_empty()) {
+        (Some(name), Some(broker), true) => Ok(Plan {
+            file: file.into(),
+            name,
+            aliases: aliases.into_iter().map(|alias| alias.value).collect(),
+            deadq,
+            listener,
+            broker,
+            admin,
+            channels,
+            routes,
+        }),
+        _ => Err(report.into_problems()),
+    }
+}
+
+fn qmgr_name(root: &mut Section<'_>, report: &mut Report<'_>) -> Option<String> {
+    let Some(name) = root.text(report, "name") else {
+        root.require(report, "name", "is missing; give the queue-manager name that partners shall see");
+        return None;
+    };
+    if let Err(problem) = names::check(&name.value, names::OBJECT_NAME_LENGTH) {
+        report.at(&name.span, "name", problem);
+    }
+    Some(name.value)
+}
+
+fn deadq(root: &mut Section<'_>, report: &mut Report<'_>) -> Destination {
+    let default = Destination::Queue("MQFERRY.DLQ".to_owned());
+    let Some(text) = root.text(report, "deadq") else { return default };
+    match text.value.parse() {
+        Ok(destination @ (Destination::Queue(_) | Destination::Topic(_))) => destination,
+        Ok(_) => {
+            let problem = format!("{:?} is temporary; write queue://NAME", text.value);
+            report.at(&text.span, "deadq", problem);
+            default
+        }
+        Err(_) => {
+            let problem = format!("{:?} names no destination; write queue://NAME", text.value);
+            report.at(&text.span, "deadq", problem);
+            default
+        }
+    }
+}
+
+/// `address` of a section that has nothing else.
+fn address(root: &mut Section<'_>, report: &mut Report<'_>, name: &str, default: SocketAddr) -> SocketAddr {
+    let mut section = root.section(report, name);
+    let mut address = default;
+    if let Some(text) = section.text(report, "address") {
+        match text.value.parse::<SocketAddr>() {
+            // Until it asks for a token, anybody who reaches that address could stop channels.
+            Ok(given) if name == "admin" && !given.ip().is_loopback() => {
+                let problem = format!(
+                    "{given} can be reached from other machines and this version asks for no token; \
+                     write 127.0.0.1:{}",
+                    given.port()
+                );
+                report.at(&text.span, &section.key("address"), problem);
+            }
+            Ok(given) => address = given,
+            Err(_) => {
+                let problem = format!("{:?} is no IP address with a port; write it as {default}", text.value);
+                report.at(&text.span, &section.key("address"), problem);
+            }
+        }
+    }
+    section.finish(report, &[]);
+    address
+}
+
+fn routes(root: &mut Section<'_>, report: &mut Report<'_>) -> Vec<RoutePlan> {
+    let mut routes = Vec::new();
+    for mut section in root.sections(report, "route") {
+        let span = section.span().cloned().unwrap_or(0..0);
+        let value =
+            |section: &mut Section<'_>, report: &mut Report<'_>, key| section.text(report, key).map(|text| text.value);
+        let route = RoutePlan {
+            remote_queue: value(&mut section, report, "remote_queue"),
+            remote_qmgr: value(&mut section, report, "remote_qmgr"),
+            destination: value(&mut section, report, "destination"),
+            body: value(&mut section, report, "body"),
+            line: report.line(&span),
+        };
+        if route.remote_queue.is_none() && route.remote_qmgr.is_none() {
+            let problem = "has neither remote_queue nor remote_qmgr; say which messages it is for, \
+                           remote_queue = \"*\" is all";
+            report.missing(Some(&span), "route", problem);
+        }
+        if route.destination.is_none() && route.body.is_none() {
+            let problem = "changes nothing; add destination = \"queue://NAME\" or \"topic://NAME\"";
+            report.missing(Some(&span), "route", problem);
+        }
+        section.finish(report, &[]);
+        routes.push(route);
+    }
+    routes
+}

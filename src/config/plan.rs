@@ -1,0 +1,89 @@
+//! What a configuration says, checked and typed.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use super::Secret;
+use crate::channel::{Definition, Identity};
+use crate::mapping::Destination;
+
+/// A whole configuration.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The file, as the operator named it.
+    pub file: PathBuf,
+    /// `name`: our queue-manager name, as partners see it.
+    pub name: String,
+    /// `aliases`: queue managers that we stand in for.
+    pub aliases: Vec<String>,
+    /// `deadq`: where messages go that cannot be delivered.
+    pub deadq: Destination,
+    /// `[listener] address`.
+    pub listener: SocketAddr,
+    /// `[broker]`.
+    pub broker: BrokerPlan,
+    /// `[admin] address`.
+    pub admin: SocketAddr,
+    /// `[[channel]]`, in the order of the file; no two of one name.
+    pub channels: Vec<Definition>,
+    /// `[[route]]`, in the order of the file; the first that matches decides.
+    pub routes: Vec<RoutePlan>,
+}
+
+/// How to reach the broker.
+#[derive(Clone, Debug)]
+pub struct BrokerPlan {
+    /// `url`: a broker address as ActiveMQ users write it, or `embedded:DIR`.
+    pub url: String,
+    /// `user`, with what `password_file` or `password_env` hold.
+    pub login: Option<Login>,
+    /// Files for TLS; all none for an address without TLS.
+    pub tls: TlsFiles,
+}
+
+/// Who we are to the broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// User name.
+    pub user: String,
+    /// Password.
+    pub password: Secret,
+}
+
+/// PEM files for TLS; they were there and readable when the configuration was read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// `ca_file`: authorities to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// `cert_file`: our certificate, with `key_file`.
+    pub cert_file: Option<PathBuf>,
+    /// `key_file`: its private key.
+    pub key_file: Option<PathBuf>,
+}
+
+/// A `[[route]]` as it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutePlan {
+    /// `remote_queue`: pattern for the queue that the message was put to.
+    pub remote_queue: Option<String>,
+    /// `remote_qmgr`: pattern for the queue manager.
+    pub remote_qmgr: Option<String>,
+    /// `destination`: where such messages go.
+    pub destination: Option<String>,
+    /// `body`: how the body is published.
+    pub body: Option<String>,
+    /// Line of its heading, for messages.
+    pub line: usize,
+}
+
+impl Plan {
+    /// How we show ourselves to partners. The queue-manager id is made of the name alone, so that it is the same for every copy of the gateway.
+    pub fn identity(&self) -> Identity {
+        Identity { qmgr_name: self.name.clone(), qmgr_id: format!("{}_MQFERRY", self.name) }
+    }
+
+    /// The definition of a channel.
+    pub fn channel(&self, name: &str) -> Option<&Definition> {
+        self.channels.iter().find(|channel| channel.name == name)
+    }
+}
