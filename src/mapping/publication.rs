@@ -73,16 +73,14 @@ impl FromStr for Destination {
     type Err = NoName;
 
     fn from_str(text: &str) -> Result<Self, NoName> {
-        let kinds: [(&str, fn(String) -> Self); 4] = [
-            ("queue://", Self::Queue),
-            ("topic://", Self::Topic),
-            ("temp-queue://", Self::TempQueue),
-            ("temp-topic://", Self::TempTopic),
-        ];
-        let (make, name) = kinds
-            .iter()
-            .find_map(|(prefix, make)| text.strip_prefix(prefix).map(|name| (*make, name)))
-            .unwrap_or((Self::Queue, text));
+        let (kind, name) = text.split_once("://").unwrap_or(("", text));
+        let (make, name): (fn(String) -> Self, &str) = match kind {
+            "queue" => (Self::Queue, name),
+            "topic" => (Self::Topic, name),
+            "temp-queue" => (Self::TempQueue, name),
+            "temp-topic" => (Self::TempTopic, name),
+            _ => (Self::Queue, text),
+        };
         if name.is_empty() { Err(NoName(text.to_owned())) } else { Ok(make(name.to_owned())) }
     }
 }

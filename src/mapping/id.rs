@@ -1,0 +1,79 @@
+//! Ids as text: `ID:` and 48 lower-case hex digits for 24 bytes, as IBM's JMS client prints them
+//! (mapping rules, section 4).
+
+use std::fmt::Write;
+
+/// The 24 bytes of an MsgId, CorrelId or GroupId as text: `ID:414d5120...`.
+pub fn text(id: &[u8; 24]) -> String {
+    format!("ID:{}", hex(id))
+}
+
+/// The text of an id that may be unset; all zero is absent.
+pub fn optional_text(id: &[u8; 24]) -> Option<String> {
+    (!is_zero(id)).then(|| text(id))
+}
+
+/// Whether every byte is zero, MQ's way to say "none".
+pub fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|b| *b == 0)
+}
+
+/// Bytes as lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Hex digits, either case, as bytes; none for an odd number of digits or anything else among them.
+pub fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+}
+
+/// The 24 bytes that an application's text stands for, as IBM's JMS client makes them: `ID:` is hex, anything else
+/// is UTF-8; either is filled with zeros, and text is cut at 24 bytes. None where `ID:` is not followed by at most
+/// 48 hex digits.
+pub fn bytes_of_text(text: &str) -> Option<[u8; 24]> {
+    let bytes = match text.strip_prefix("ID:") {
+        Some(digits) => unhex(digits).filter(|bytes| bytes.len() <= 24)?,
+        None => text.as_bytes().to_vec(),
+    };
+    let mut id = [0; 24];
+    for (to, from) in id.iter_mut().zip(bytes) {
+        *to = from;
+    }
+    Some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prints_as_ibm_does() {
+        let mut id = [0x20; 24];
+        id[..4].copy_from_slice(b"AMQ ");
+        assert_eq!(text(&id), "ID:414d51202020202020202020202020202020202020202020");
+        assert_eq!(optional_text(&[0; 24]), None);
+        assert_eq!(bytes_of_text(&text(&id)), Some(id));
+    }
+
+    /// Groups and correlation ids of the JMS samples 057, 058 and 066.
+    #[test]
+    fn text_ids_are_padded_with_zeros() {
+        let mut expected = [0; 24];
+        expected[..7].copy_from_slice(b"group-1");
+        assert_eq!(bytes_of_text("group-1"), Some(expected));
+        assert_eq!(bytes_of_text(&"x".repeat(30)), Some([b'x'; 24]));
+        assert_eq!(bytes_of_text("ID:01020"), None);
+        assert_eq!(bytes_of_text("ID:zz"), None);
+        assert_eq!(bytes_of_text(&format!("ID:{}", "00".repeat(25))), None);
+        assert_eq!(unhex("ä"), None);
+    }
+}

@@ -1,0 +1,363 @@
+//! A tolerant reader of the XML-like text in MQRFH2 folders and in map and stream bodies.
+//!
+//! Not an XML parser, on purpose: what IBM's own JMS client writes is not well-formed. Names of map entries stand unescaped
+//! in their attribute (`<elt name="<x>&"'">`), control characters stand raw, and `xsi:nil` has no declaration (wire reference,
+//! observed, O), so a strict parser refuses real messages. This one takes one pass and no recursion, caps depth and number of
+//! elements, knows no DTD and no entities but the five of XML and numeric ones; what it still cannot read is an error for
+//! the caller, who then keeps the text as it is.
+
+/// One element with what was inside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Element {
+    /// Its name, prefix included.
+    pub name: String,
+    /// Attributes in order, unescaped.
+    pub attributes: Vec<(String, String)>,
+    /// The text directly inside, unescaped, blanks kept.
+    pub text: String,
+    /// The elements directly inside, in order.
+    pub children: Vec<Element>,
+}
+
+impl Element {
+    /// The value of an attribute.
+    pub fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first child of this name.
+    pub fn child(&self, name: &str) -> Option<&Element> {
+        self.children.iter().find(|child| child.name == name)
+    }
+
+    /// Whether `xsi:nil` says that the value is null; the prefix is never declared, so any prefix will do.
+    pub fn is_nil(&self) -> bool {
+        self.attributes
+            .iter()
+            .any(|(name, value)| name.rsplit(':').next() == Some("nil") && matches!(value.trim(), "true" | "1"))
+    }
+}
+
+/// Text that is not even nearly a sequence of elements.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at character offset {offset}")]
+pub struct Unreadable {
+    /// Offset in bytes of the decoded text.
+    pub offset: usize,
+    /// What is wrong.
+    pub what: &'static str,
+}
+
+/// Elements inside elements, deepest.
+pub const MAX_DEPTH: usize = 32;
+
+/// Reads a sequence of elements, blanks and byte order marks between them ignored.
+/// Takes one pass; refuses more than `max_elements` elements and more than [`MAX_DEPTH`] levels.
+///
+/// # Errors
+/// Where the text is not readable even with tolerance.
+pub fn read(text: &str, max_elements: usize) -> Result<Vec<Element>, Unreadable> {
+    let mut reader = Reader { text, at: 0, open: Vec::new(), done: Vec::new() };
+    let mut elements = 0;
+    while let Some(rest) = text.get(reader.at..).filter(|rest| !rest.is_empty()) {
+        if !rest.starts_with('<') {
+            reader.characters(rest)?;
+        } else if let Some(inside) = rest.strip_prefix("</") {
+            reader.end_tag(inside)?;
+        } else if let Some(inside) = rest.strip_prefix("<!--") {
+            reader.at += 4 + reader.until(inside, "-->", "comment without an end")? + 3;
+        } else if let Some(inside) = rest.strip_prefix("<![CDATA[") {
+            let length = reader.until(inside, "]]>", "CDATA without an end")?;
+            let literal = inside.get(..length).unwrap_or_default();
+            reader.append(literal)?;
+            reader.at += 9 + length + 3;
+        } else if let Some(inside) = rest.strip_prefix("<?") {
+            reader.at += 2 + reader.until(inside, "?>", "processing instruction without an end")? + 2;
+        } else if rest.chars().nth(1).is_none_or(|c| c.is_whitespace() || matches!(c, '<' | '>' | '!' | '=')) {
+            if rest.starts_with("<!") {
+                return Err(reader.error("a declaration"));
+            }
+            reader.append("<")?; // a bare less-than sign in text
+            reader.at += 1;
+        } else {
+            elements += 1;
+            if elements > max_elements {
+                return Err(reader.error("too many elements"));
+            }
+            reader.start_tag()?;
+        }
+    }
+    if !reader.open.is_empty() {
+        return Err(reader.error("an element without an end"));
+    }
+    Ok(reader.done)
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    open: Vec<Element>,
+    done: Vec<Element>,
+}
+
+impl Reader<'_> {
+    fn error(&self, what: &'static str) -> Unreadable {
+        Unreadable { offset: self.at, what }
+    }
+
+    fn until(&self, inside: &str, end: &str, what: &'static str) -> Result<usize, Unreadable> {
+        inside.find(end).ok_or(self.error(what))
+    }
+
+    /// Text between tags; `rest` begins with it.
+    fn characters(&mut self, rest: &str) -> Result<(), Unreadable> {
+        let length = rest.find('<').unwrap_or(rest.len());
+        let raw = rest.get(..length).unwrap_or_default();
+        let text = unescape(raw).ok_or(self.error("a character reference that is no character"))?;
+        self.append(&text)?;
+        self.at += length;
+        Ok(())
+    }
+
+    fn append(&mut self, text: &str) -> Result<(), Unreadable> {
+        match self.open.last_mut() {
+            Some(element) => element.text.push_str(text),
+            None if text.chars().all(|c| c.is_whitespace() || c == '\u{feff}' || c == '\0') => {}
+            None => return Err(self.error("text outside of any folder")),
+        }
+        Ok(())
+    }
+
+    fn end_tag(&mut self, inside: &str) -> Result<(), Unreadable> {
+        let length = self.until(inside, ">", "an end tag without an end")?;
+        let name = inside.get(..length).unwrap_or_default().trim_end();
+        match self.open.pop() {
+            Some(element) if element.name == name => self.close(element),
+            _ => return Err(self.error("an end tag that does not fit")),
+        }
+        self.at += 2 + length + 1;
+        Ok(())
+    }
+
+    fn close(&mut self, element: Element) {
+        match self.open.last_mut() {
+            Some(parent) => parent.children.push(element),
+            None => self.done.push(element),
+        }
+    }
+
+    fn start_tag(&mut self) -> Result<(), Unreadable> {
+        let mut tag = Tag { text: self.text, at: self.at + 1 };
+        let name = tag.take_while(|c| !c.is_whitespace() && c != '/' && c != '>');
+        if name.is_empty() {
+            return Err(self.error("an element without a name"));
+        }
+        let mut element = Element { name: name.to_owned(), ..Element::default() };
+        loop {
+            tag.take_while(char::is_whitespace);
+            let rest = tag.rest();
+            if rest.starts_with("/>") {
+                self.at = tag.at + 2;
+                self.close(element);
+                return Ok(());
+            }
+            if rest.starts_with('>') {
+                self.at = tag.at + 1;
+                break;
+            }
+            let attribute = tag.attribute().ok_or(self.error("a tag that cannot be read"))?;
+            if element.attributes.len() >= 16 {
+                return Err(self.error("too many attributes"));
+            }
+            element.attributes.push(attribute);
+        }
+        if self.open.len() >= MAX_DEPTH {
+            return Err(self.error("elements nested too deep"));
+        }
+        self.open.push(element);
+        Ok(())
+    }
+}
+
+/// Reads inside one start tag.
+struct Tag<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Tag<'a> {
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn take_while(&mut self, keep: impl Fn(char) -> bool) -> &'a str {
+        let rest = self.rest();
+        let taken = rest.get(..rest.find(|c| !keep(c)).unwrap_or(rest.len())).unwrap_or_default();
+        self.at += taken.len();
+        taken
+    }
+
+    fn attribute(&mut self) -> Option<(String, String)> {
+        let name = self.take_while(|c| !c.is_whitespace() && !matches!(c, '=' | '>' | '/' | '<' | '"' | '\''));
+        self.take_while(char::is_whitespace);
+        let rest = self.rest().strip_prefix('=')?;
+        self.at += 1;
+        let blanks = rest.len() - rest.trim_start().len();
+        self.at += blanks;
+        let quote = self.rest().chars().next().filter(|c| matches!(c, '"' | '\''))?;
+        self.at += 1;
+        let inside = self.rest();
+        // The name of a map entry may itself hold quotes and angle brackets: only a quote that something sensible
+        // follows is the closing one.
+        let end = inside.match_indices(quote).map(|(at, _)| at).find(|at| ends_attribute(inside.get(at + 1..)))?;
+        self.at += end + 1;
+        Some((name.to_owned(), unescape(inside.get(..end)?)?)).filter(|_| !name.is_empty())
+    }
+}
+
+/// Whether what follows a quote shows that it closed an attribute: the tag's end, or blanks and another attribute.
+/// Looks at 64 characters at most, so that a tag full of quotes costs no more than its length.
+fn ends_attribute(after: Option<&str>) -> bool {
+    let Some(after) = after else { return false };
+    if after.starts_with('>') || after.starts_with("/>") {
+        return true;
+    }
+    let mut window = after.chars().take(64).skip_while(|c| c.is_whitespace());
+    if !after.starts_with(char::is_whitespace) {
+        return false;
+    }
+    match window.next() {
+        Some('>' | '/') => true,
+        Some(c) if c.is_alphabetic() || c == '_' => {
+            let name_ends_at = window.find(|c| !(c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '.')));
+            name_ends_at == Some('=') && matches!(window.next(), Some('"' | '\''))
+        }
+        _ => false,
+    }
+}
+
+/// Replaces entities; an ampersand that begins none stands for itself. None for a reference to what is no character.
+fn unescape(raw: &str) -> Option<String> {
+    let mut pieces = raw.split('&');
+    let mut text = String::with_capacity(raw.len());
+    text.push_str(pieces.next().unwrap_or_default());
+    let mut high_surrogate = None;
+    for piece in pieces {
+        let entity = piece.split_once(';').filter(|(name, _)| name.len() <= 9);
+        let number = entity.and_then(|(name, _)| {
+            let digits = name.strip_prefix('#')?;
+            match digits.strip_prefix(['x', 'X']) {
+                Some(hex) => u32::from_str_radix(hex, 16).ok(),
+                None => digits.parse().ok(),
+            }
+        });
+        let character = match (entity.map(|(name, _)| name), number) {
+            (_, Some(high @ 0xD800..0xDC00))
+                if high_surrogate.is_none() && entity.is_some_and(|(_, r)| r.is_empty()) =>
+            {
+                high_surrogate = Some(high);
+                continue;
+            }
+            (_, Some(low @ 0xDC00..0xE000)) => {
+                char::from_u32(0x1_0000 + ((high_surrogate.take()? - 0xD800) << 10) + (low - 0xDC00))
+            }
+            (_, Some(number)) => Some(char::from_u32(number)?),
+            (Some("lt"), _) => Some('<'),
+            (Some("gt"), _) => Some('>'),
+            (Some("amp"), _) => Some('&'),
+            (Some("quot"), _) => Some('"'),
+            (Some("apos"), _) => Some('\''),
+            _ => None,
+        };
+        if high_surrogate.is_some() {
+            return None;
+        }
+        match (character, entity) {
+            (Some(character), Some((_, after))) => {
+                text.push(character);
+                text.push_str(after);
+            }
+            _ => {
+                text.push('&');
+                text.push_str(piece);
+            }
+        }
+    }
+    high_surrogate.is_none().then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Element {
+        read(text, 100).expect(text).remove(0)
+    }
+
+    #[test]
+    fn what_ibm_writes() {
+        let usr = one("<usr><pByte dt='i1'>-128</pByte><e></e><n xsi:nil='true'></n><i dt=\"i8\">6</i></usr>   ");
+        assert_eq!(usr.name, "usr");
+        assert_eq!(usr.children[0].attribute("dt"), Some("i1"));
+        assert_eq!(usr.children[0].text, "-128");
+        assert_eq!(usr.children[1].text, "");
+        assert!(usr.children[2].is_nil());
+        assert_eq!(usr.children[3].attribute("dt"), Some("i8"));
+        assert_eq!(usr.children.len(), 4);
+    }
+
+    /// Unescaped names, raw control characters and references beyond the BMP (wire reference, observed, O).
+    #[test]
+    fn what_is_not_well_formed() {
+        let map = one("<map><elt name=\"<x>&\"'\">v</elt><elt name=\"a\" dt='i4'>1</elt></map>");
+        assert_eq!(map.children[0].attribute("name"), Some("<x>&\"'"));
+        assert_eq!(map.children[0].text, "v");
+        assert_eq!(map.children[1].attribute("dt"), Some("i4"));
+        assert_eq!(one("<a>\u{1}&#x1f680;&#128640;&#xD83D;&#xDE80;</a>").text, "\u{1}🚀🚀🚀");
+        assert_eq!(one("<a>x & y &unknown; < 5 &amp;&lt;</a>").text, "x & y &unknown; < 5 &<");
+        assert_eq!(one("\u{feff}<a><![CDATA[<b>]]><!-- c --><?p?></a>\u{feff}").text, "<b>");
+        assert_eq!(one("<a b='1'/>").attribute("b"), Some("1"));
+    }
+
+    #[test]
+    fn what_cannot_be_read() {
+        for text in [
+            "<a>",
+            "<a",
+            "<a></b>",
+            "</a>",
+            "x",
+            "<a b=1></a>",
+            "<a b='1></a>",
+            "<a>&#xD83D;</a>",
+            "<a>&#xD83D;x&#xDE80;</a>",
+            "<a>&#xDE80;</a>",
+            "<a>&#x110000;</a>",
+            "<!DOCTYPE a><a/>",
+            "<a><!-- </a>",
+            "<",
+            "<a><",
+        ] {
+            assert!(read(text, 100).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn bounds() {
+        assert!(read(&"<a>".repeat(1000), 10_000).is_err());
+        assert_eq!(read(&"<a/>".repeat(11), 10).map_err(|e| e.what), Err("too many elements"));
+        let deep = format!("{}{}", "<a>".repeat(MAX_DEPTH), "</a>".repeat(MAX_DEPTH));
+        assert!(read(&deep, 100).is_ok());
+        // Quotes without end, ends without tags: time grows with the length, not with its square.
+        assert!(read(&format!("<a b=\"{}", "\" ".repeat(1_000_000)), 10).is_err());
+        assert!(read(&format!("<a>{}", "&#x".repeat(1_000_000)), 10).is_err());
+        assert!(read(&format!("<a>{}", "<![CDATA[]]>".repeat(300_000)), 10).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "(<|>|</|a|b|'|\"|=| |&|;|#x|D83D|!--|\\PC){0,60}") {
+            let _ = read(&text, 50);
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The application properties of a publication while they are gathered: which names and values a broker can be given
+//! as they are, and how the others are written so that nothing is lost.
+//!
+//! | what | how it is written | marker property, a list of names with blanks between |
+//! |---|---|---|
+//! | a byte string | hex digits | `MQFERRY_bin` |
+//! | a char | a string of one character | `MQFERRY_char` |
+//! | a string with characters beyond the BMP, which brokers spoil | `\uXXXX\uXXXX` for each, `\\` for a backslash | `MQFERRY_escaped` |
+//! | a name that means something else to a broker, that we use ourselves, or with characters beyond the BMP | `MQFERRY_P_` before it; `_xHHHH_` for such a character, and for the first of `_x` | none: the prefix tells |
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::{Value, id};
+
+/// Comes before a name from the application that cannot be used as it is.
+pub const ESCAPE: &str = "MQFERRY_P_";
+
+/// Properties and notes in the making.
+#[derive(Debug, Default)]
+pub struct Properties {
+    values: BTreeMap<String, Value>,
+    notes: Vec<String>,
+    bin: Vec<String>,
+    char: Vec<String>,
+    escaped: Vec<String>,
+}
+
+impl Properties {
+    /// Adds something that a person should know.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.notes.push(text.into());
+    }
+
+    /// Sets a property of ours; a second value for a name is not taken.
+    pub fn set(&mut self, name: impl Into<String>, value: Value) {
+        let name = name.into();
+        if !self.values.contains_key(&name) {
+            let value = self.plain(&name, value);
+            self.values.insert(name, value);
+        }
+    }
+
+    /// Sets an int property of ours.
+    pub fn set_int(&mut self, name: &str, value: i32) {
+        self.set(name, Value::Int(value));
+    }
+
+    /// Sets a string property of ours unless the text is empty.
+    pub fn set_text(&mut self, name: &str, text: &str) {
+        if !text.is_empty() {
+            self.set(name, Value::String(text.to_owned()));
+        }
+    }
+
+    /// Sets a property of the application, under another name where its own cannot be used.
+    /// Returns whether it was taken: not if the application sets the same name twice.
+    #[must_use]
+    pub fn set_application(&mut self, name: &str, value: Value) -> bool {
+        let beyond = name.chars().any(is_beyond_bmp);
+        let taken = if beyond {
+            Some("has characters that brokers spoil")
+        } else if is_special(name) {
+            Some("means something else to a broker")
+        } else if name.starts_with("MQFERRY_") && !KEPT.contains(&name) {
+            Some("is a name of ours")
+        } else if name.starts_with("JMS_IBM_") && self.values.contains_key(name) {
+            Some("is also a field of the descriptor")
+        } else {
+            None
+        };
+        let written = match taken {
+            Some(why) => {
+                let written = escape_name(name);
+                self.note(format!("property {name:?} {why}: it is now {written:?}"));
+                written
+            }
+            None => name.to_owned(),
+        };
+        if self.values.contains_key(&written) {
+            return false;
+        }
+        self.set(written, value);
+        true
+    }
+
+    /// A value that a broker's property can hold.
+    fn plain(&mut self, name: &str, value: Value) -> Value {
+        match value {
+            Value::Bytes(bytes) => {
+                self.bin.push(name.to_owned());
+                Value::String(id::hex(&bytes))
+            }
+            Value::Char(unit) => match char::from_u32(u32::from(unit)) {
+                Some(character) => {
+                    self.char.push(name.to_owned());
+                    Value::String(character.to_string())
+                }
+                None => {
+                    self.char.push(name.to_owned());
+                    self.escaped.push(name.to_owned()); // half a pair
+                    Value::String(format!("\\u{unit:04X}"))
+                }
+            },
+            Value::String(text) if text.chars().any(is_beyond_bmp) => {
+                self.note(format!("property {name:?} has characters beyond the BMP: written as \\u escapes"));
+                self.escaped.push(name.to_owned());
+                Value::String(escape_text(&text))
+            }
+            other => other,
+        }
+    }
+
+    /// The properties with their markers, and the notes.
+    pub fn finish(mut self) -> (BTreeMap<String, Value>, Vec<String>) {
+        for (marker, names) in [
+            ("MQFERRY_bin", std::mem::take(&mut self.bin)),
+            ("MQFERRY_char", std::mem::take(&mut self.char)),
+            ("MQFERRY_escaped", std::mem::take(&mut self.escaped)),
+        ] {
+            if !names.is_empty() {
+                self.values.insert(marker.to_owned(), Value::String(names.join(" ")));
+            }
+        }
+        (self.values, self.notes)
+    }
+}
+
+/// Names of ours that a message brings back from an earlier crossing, and that keep their meaning.
+const KEPT: [&str; 2] = ["MQFERRY_HOPS", "MQFERRY_JMSMessageID"];
+
+/// Names that ActiveMQ reads as header fields or instructions when they come as properties (mapping rules, sections 8 and 9).
+fn is_special(name: &str) -> bool {
+    const HEADERS: [&str; 16] = [
+        "JMSXDeliveryCount",
+        "JMSXGroupID",
+        "JMSXGroupSeq",
+        "JMSXUserID",
+        "JMSXProducerTXID",
+        "JMSCorrelationID",
+        "JMSDeliveryMode",
+        "JMSDeliveryTime",
+        "JMSDestination",
+        "JMSExpiration",
+        "JMSMessageID",
+        "JMSPriority",
+        "JMSRedelivered",
+        "JMSReplyTo",
+        "JMSTimestamp",
+        "JMSType",
+    ];
+    HEADERS.contains(&name)
+        || ["AMQ_SCHEDULED_", "JMS_AMQP_", "JMSActiveMQBroker"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_beyond_bmp(c: char) -> bool {
+    u32::from(c) > 0xFFFF
+}
+
+fn escape_name(name: &str) -> String {
+    let mut written = ESCAPE.to_owned();
+    let mut rest = name.chars().peekable();
+    while let Some(c) = rest.next() {
+        if is_beyond_bmp(c) || (c == '_' && rest.peek() == Some(&'x')) {
+            let _ = write!(written, "_x{:04X}_", u32::from(c));
+        } else {
+            written.push(c);
+        }
+    }
+    written
+}
+
+fn escape_text(text: &str) -> String {
+    let mut written = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if c == '\\' {
+            written.push_str("\\\\");
+        } else if is_beyond_bmp(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(written, "\\u{unit:04X}");
+            }
+        } else {
+            written.push(c);
+        }
+    }
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_cannot_be_used() {
+        let mut properties = Properties::default();
+        properties.set_int("JMS_IBM_MsgType", 8);
+        for name in ["AMQ_SCHEDULED_DELAY", "JMSXGroupID", "JMS_IBM_MsgType", "MQFERRY_bin", "ok-name:1", "🚀_x"] {
+            assert!(properties.set_application(name, Value::Int(1)), "{name}");
+        }
+        assert!(!properties.set_application("ok-name:1", Value::Int(2)));
+        let (values, notes) = properties.finish();
+        let names: Vec<_> = values.keys().map(String::as_str).collect();
+        assert_eq!(
+            names,
+            [
+                "JMS_IBM_MsgType",
+                "MQFERRY_P_AMQ_SCHEDULED_DELAY",
+                "MQFERRY_P_JMSXGroupID",
+                "MQFERRY_P_JMS_IBM_MsgType",
+                "MQFERRY_P_MQFERRY_bin",
+                "MQFERRY_P__x1F680__x005F_x",
+                "ok-name:1",
+            ]
+        );
+        assert_eq!(values["JMS_IBM_MsgType"], Value::Int(8));
+        assert_eq!(notes.len(), 5);
+    }
+
+    #[test]
+    fn values_that_cannot_be_used() {
+        let mut properties = Properties::default();
+        assert!(properties.set_application("b", Value::Bytes(bytes::Bytes::from_static(&[1, 0xAB]))));
+        assert!(properties.set_application("c", Value::Char(0xE9)));
+        assert!(properties.set_application("e", Value::String("a\\🚀".into())));
+        assert!(properties.set_application("s", Value::String("a\\b".into())));
+        let (values, _) = properties.finish();
+        let text = |name: &str| values[name].clone();
+        assert_eq!(text("b"), Value::String("01ab".into()));
+        assert_eq!(text("c"), Value::String("é".into()));
+        assert_eq!(text("e"), Value::String("a\\\\\\uD83D\\uDE80".into()));
+        assert_eq!(text("s"), Value::String("a\\b".into()));
+        assert_eq!(text("MQFERRY_bin"), Value::String("b".into()));
+        assert_eq!(text("MQFERRY_char"), Value::String("c".into()));
+        assert_eq!(text("MQFERRY_escaped"), Value::String("e".into()));
+    }
+}
