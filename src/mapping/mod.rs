@@ -1,5 +1,7 @@
 //! Policy: which destination, and how an envelope becomes a publication. Pure code, no I/O.
 
+pub mod charset;
+pub mod collection;
 pub mod id;
 pub mod markup;
 pub mod properties;
@@ -7,6 +9,7 @@ pub mod publication;
 pub mod put_time;
 pub mod reason;
 pub mod route;
+pub mod shape;
 pub mod typed;
 pub mod unmappable;
 

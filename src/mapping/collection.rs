@@ -1,0 +1,96 @@
+//! Bodies of JMS MapMessages and StreamMessages, which IBM's client writes as XML-like text
+//! (mapping rules, section 3; wire reference, observed, O).
+
+use super::markup::{self, Element, Unreadable};
+use super::typed::{self, Misfit};
+use super::{Entry, Value};
+
+/// Entries of one body.
+pub const MAX_ENTRIES: usize = 1 << 20;
+
+/// A body that is no map or stream.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotACollection {
+    /// Not even elements.
+    #[error("{0}")]
+    Unreadable(#[from] Unreadable),
+    /// Elements, but others.
+    #[error("no <{0}> of <elt> elements")]
+    Other(&'static str),
+    /// An entry whose value is not of its type.
+    #[error("{0}")]
+    Misfit(#[from] Misfit),
+}
+
+/// The entries of `<map><elt name="..." dt='...'>...</elt>...</map>`, in their order.
+///
+/// # Errors
+/// Where the text is anything else.
+pub fn map(text: &str) -> Result<Vec<Entry>, NotACollection> {
+    items(text, "map")?
+        .iter()
+        .map(|item| {
+            let name = item.attribute("name").ok_or(NotACollection::Other("map"))?.to_owned();
+            Ok(Entry { name, value: typed::value(item)? })
+        })
+        .collect()
+}
+
+/// The items of `<stream><elt dt='...'>...</elt>...</stream>`.
+///
+/// # Errors
+/// Where the text is anything else.
+pub fn stream(text: &str) -> Result<Vec<Value>, NotACollection> {
+    items(text, "stream")?.iter().map(|item| Ok(typed::value(item)?)).collect()
+}
+
+fn items(text: &str, root: &'static str) -> Result<Vec<Element>, NotACollection> {
+    let mut elements = markup::read(text, MAX_ENTRIES)?;
+    match elements.pop() {
+        Some(element)
+            if elements.is_empty()
+                && element.name == root
+                && element.children.iter().all(|c| c.name == "elt" && c.children.is_empty()) =>
+        {
+            Ok(element.children)
+        }
+        _ => Err(NotACollection::Other(root)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Text of the JMS sample 042.
+    #[test]
+    fn a_stream() {
+        let text = "<stream><elt dt='boolean'>0</elt><elt dt='char'>x</elt><elt>s€&amp;</elt>\
+                    <elt dt='bin.hex'>010203</elt><elt xsi:nil='true'></elt><elt></elt></stream>";
+        assert_eq!(
+            stream(text),
+            Ok(vec![
+                Value::Boolean(false),
+                Value::Char(0x78),
+                Value::String("s€&".into()),
+                Value::Bytes(bytes::Bytes::from_static(&[1, 2, 3])),
+                Value::Null,
+                Value::String(String::new()),
+            ])
+        );
+    }
+
+    #[test]
+    fn names_are_not_escaped() {
+        let entries = map("<map><elt name=\"<x>&\"'\" dt='i4'>1</elt></map>");
+        assert_eq!(entries, Ok(vec![Entry { name: "<x>&\"'".into(), value: Value::Int(1) }]));
+    }
+
+    #[test]
+    fn others() {
+        for text in ["", "<map/><map/>", "<stream/>", "<map><a name='x'/></map>", "<map><elt>1</elt></map>", "<map>"] {
+            assert!(map(text).is_err(), "{text}");
+        }
+        assert_eq!(map("<map></map>"), Ok(vec![]));
+    }
+}
