@@ -4,10 +4,12 @@
 mod target_contract;
 
 use std::future::Future;
+use std::time::Duration;
 
 use mqferry::mapping::{Body, Destination, Publication};
+use mqferry::target::embedded::Browser;
 use mqferry::target::memory::CommitFault;
-use mqferry::target::{Claim, Claimed, Memory, Outcome, Refusal, Target, Unit};
+use mqferry::target::{Claim, Claimed, Embedded, Memory, Outcome, Refusal, Target, Unit};
 use target_contract::{Fixture, contract, key, luwid, publication, queue, record};
 
 fn shown(publication: &Publication) -> (String, String) {
@@ -64,4 +66,108 @@ async fn memory_wakes_a_holder_that_loses_its_lease() {
     let mut unit = second.begin(luwid(1)).await.unwrap();
     unit.stage(0, publication(&queue("LOST"), 1)).await.unwrap();
     assert!(matches!(unit.commit(record(luwid(1), 1..2)).await, Outcome::Committed), "the new one is not");
+}
+
+impl Fixture for Embedded {
+    type Target = Embedded;
+
+    async fn target(&self) -> Embedded {
+        self.clone()
+    }
+
+    async fn published(&self, destination: &Destination, _at_least: usize) -> Vec<(String, String)> {
+        self.browser().messages(destination).map(|stored| shown(&stored.unwrap().publication)).collect()
+    }
+
+    async fn refused(&self) -> Destination {
+        Destination::TempQueue("somebody:1:1".into())
+    }
+
+    /// The commit is given up on after some polls; whatever is on its way then goes on alone.
+    async fn lose_answer<C: Future<Output = Outcome> + Send>(&self, round: u32, commit: C) -> Option<Outcome> {
+        tokio::time::timeout(Duration::from_micros(150) * (round % 16), commit).await.ok()
+    }
+
+    fn rounds(&self) -> u32 {
+        48
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_keeps_the_contract() {
+    let dir = tempfile::tempdir().unwrap();
+    contract(&Embedded::open(dir.path()).await.unwrap()).await;
+}
+
+/// On one thread, too: nothing may block the runtime.
+#[tokio::test]
+async fn embedded_keeps_the_contract_on_one_thread() {
+    let dir = tempfile::tempdir().unwrap();
+    contract(&Embedded::open(dir.path()).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn embedded_store_is_there_after_it_was_closed_and_reads_page_by_page() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let embedded = Embedded::open(dir.path()).await.unwrap();
+        let Claimed::Ours(mut holder) = embedded.claim(&key("PAGES")).await.unwrap() else { panic!("held") };
+        for batch in 0..7 {
+            let mut unit = holder.begin(luwid(batch)).await.unwrap();
+            for number in 0..100 {
+                unit.stage(0, publication(&queue("PAGES"), batch * 100 + number + 1)).await.unwrap();
+            }
+            let topic = Destination::Topic("CONTRACT.PAGES".into());
+            unit.stage(0, publication(&topic, batch + 1)).await.unwrap();
+            assert!(matches!(unit.commit(record(luwid(batch), 1..2)).await, Outcome::Committed));
+        }
+        holder.release().await;
+    }
+    let browser = Browser::open(dir.path()).unwrap();
+    let found: Vec<_> =
+        browser.destinations().unwrap().into_iter().map(|it| (it.destination.to_string(), it.messages)).collect();
+    assert_eq!(found, [("queue://CONTRACT.PAGES".to_owned(), 700), ("topic://CONTRACT.PAGES".to_owned(), 7)]);
+    let all: Vec<_> = browser.messages(&queue("PAGES")).map(Result::unwrap).collect();
+    assert_eq!(all.iter().map(|it| it.place).collect::<Vec<_>>(), (1..=700).collect::<Vec<_>>());
+    let wanted: Vec<_> = (1..=700).map(|number| publication(&queue("PAGES"), number)).collect();
+    assert_eq!(all.into_iter().map(|it| it.publication).collect::<Vec<_>>(), wanted, "every field reads back");
+    assert_eq!(browser.page(&queue("PAGES"), 699).unwrap().len(), 1, "a cursor goes on behind its place");
+    assert_eq!(browser.page(&queue("PAGES"), u64::MAX).unwrap(), []);
+    assert_eq!(browser.page(&queue("NOBODY"), 0).unwrap(), []);
+    let channels = browser.channels().unwrap();
+    assert_eq!((channels.len(), &channels[0].key, channels[0].epoch), (1, &key("PAGES"), 1));
+}
+
+#[tokio::test]
+async fn embedded_says_in_one_line_what_is_wrong_with_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().display().to_string();
+    let says = |error: mqferry::target::TargetError| {
+        assert!(error.text.contains(&path) && !error.text.contains('\n'), "{}", error.text);
+        (error.text, error.retry)
+    };
+
+    let (text, retry) = says(Browser::open(dir.path()).unwrap_err());
+    assert!(text.contains("holds no store") && !retry, "{text}");
+
+    let open = Embedded::open(dir.path()).await.unwrap();
+    for error in [Embedded::open(dir.path()).await.unwrap_err(), Browser::open(dir.path()).unwrap_err()] {
+        let (text, retry) = says(error);
+        assert!(text.contains("held by another") && retry, "{text}");
+    }
+    drop(open);
+    Browser::open(dir.path()).expect("free again");
+
+    let file = dir.path().join("mqferry.redb");
+    std::fs::write(&file, b"this is no database, but somebody's letter").unwrap();
+    let (text, retry) = says(Embedded::open(dir.path()).await.unwrap_err());
+    assert!(text.contains("no store of mqferry, or it is damaged") && !retry, "{text}");
+
+    std::fs::remove_file(&file).unwrap();
+    std::fs::create_dir(&file).unwrap();
+    says(Embedded::open(dir.path()).await.unwrap_err());
+
+    let below_a_file = dir.path().join("plain");
+    std::fs::write(&below_a_file, b"").unwrap();
+    says(Embedded::open(below_a_file.join("store")).await.unwrap_err());
 }

@@ -9,10 +9,12 @@ use crate::channel::record::{ChannelKey, SyncRecord};
 use crate::mapping::Publication;
 use crate::wire::Luwid;
 
+pub mod embedded;
 pub mod error;
 pub mod memory;
 pub mod record;
 
+pub use embedded::Embedded;
 pub use error::{Refusal, Side, TargetError};
 pub use memory::Memory;
 
