@@ -3,20 +3,62 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
+CARGO_DENY := 0.20.2
+DENY := .deps/cargo-deny-$(CARGO_DENY).stamp
 JAVA_SOURCES := $(wildcard tests/java/mqferry/*.java)
 
 .PHONY: help
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
+# --- trying it ------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: build-tools ## a simulated queue manager sends through mqferry into the embedded store
+	cargo run --locked -- demo
+
+# --- checking it: cheapest first ------------------------------------------------------------------------------
+
+.PHONY: test
+test: deps fmt clippy tests doc deny fuzz-smoke ## everything that must hold, as CI runs it
+
+.PHONY: fmt clippy tests doc
+fmt: build-tools
+	cargo fmt --all --check
+
+clippy: build-tools
+	cargo clippy --locked --all-targets -- -D warnings
+
+tests: deps
+	cargo test --locked
+
+doc: build-tools
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
+
+.PHONY: deny
+deny: $(DENY) ## licences, banned crates and sources of the dependencies
+	.deps/cargo/bin/cargo-deny --locked check licenses bans sources
+
+.PHONY: fuzz-smoke
+fuzz-smoke: deps ## builds the fuzz targets and runs each for some seconds
+	./tools/fuzz-smoke
+
+.PHONY: bench
+bench: deps ## decoding, and end to end against Qpid JMS
+	cargo bench --locked
+
 # --- what the tests need from outside -------------------------------------------------------------------------
 
-.PHONY: deps tools
-deps: tools .deps/classes.stamp ## gets what the tests need: tshark, Java, a real ActiveMQ, JMS clients
+.PHONY: deps tools build-tools
+deps: build-tools tools .deps/classes.stamp ## gets what the tests need: tshark, Java, a real ActiveMQ, JMS clients
 
-# keytool and jcmd come with the JDK; cc is for the C parts of the cryptography
 tools:
-	@./tools/need tshark=tshark java=openjdk-17-jdk-headless javac=openjdk-17-jdk-headless mvn=maven cc=gcc
+	@./tools/need tshark=tshark java=openjdk-17-jdk-headless javac=openjdk-17-jdk-headless mvn=maven g++=g++
+
+# some crates (the cryptography) have parts in C
+build-tools:
+	@command -v cargo >/dev/null || { echo "missing: cargo; install Rust 1.95 or newer with rustup" >&2; exit 1; }
+	@./tools/need cc=gcc
 
 .deps/jars.stamp: tests/java/pom.xml | tools
 	@echo "downloading ActiveMQ and the JMS clients into .deps/jars"
@@ -29,6 +71,13 @@ tools:
 	@echo "compiling the tests' JMS programs"
 	@rm -rf .deps/classes && mkdir -p .deps/classes
 	@javac --release 17 -proc:none -Xlint:all,-path -Werror -d .deps/classes -cp '.deps/jars/*' $(JAVA_SOURCES)
+	@touch $@
+
+# built once from source, without optimisation: it runs for a second
+$(DENY): | build-tools
+	@echo "building cargo-deny $(CARGO_DENY), once"
+	cargo install cargo-deny --locked --version $(CARGO_DENY) --debug --root .deps/cargo --target-dir .deps/cargo/target
+	@rm -rf .deps/cargo/target
 	@touch $@
 
 .PHONY: clean-deps
