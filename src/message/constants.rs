@@ -14,6 +14,7 @@ pub mod format {
     pub const REF_MSG_HEADER: &str = "MQHREF";
     pub const WORK_INFO_HEADER: &str = "MQHWIH";
     pub const CICS: &str = "MQCICS";
+    pub const SAP: &str = "MQHSAP";
     pub const IMS: &str = "MQIMS";
     pub const IMS_VAR_STRING: &str = "MQIMSVS";
     pub const TRIGGER: &str = "MQTRIG";

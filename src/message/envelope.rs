@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use crate::wire::{Alphabet, ByteOrder, Malformed};
+use crate::wire::{ByteOrder, Malformed};
 
 use super::constants::format;
+use super::header::{Header, Kind, Placed};
 use super::parts::Parts;
-use super::rfh2::announced_length;
-use super::{BrokenEnvelope, Chars, Coding, Description, Dlh, FieldValue, Md, MdV2, Mde, Rfh, Rfh2, Xqh};
+use super::{BrokenEnvelope, Chars, Coding, Description, FieldValue, Md, MdV2, Rfh2, Xqh};
 
 /// Headers that one message may chain here; real ones have a handful. What follows more counts as body.
 const MAX_CHAIN: usize = 64;
@@ -31,29 +31,6 @@ pub struct Envelope {
     /// What was odd, one line each: why the chain ended before a header that was announced.
     pub notes: Vec<String>,
     parts: Parts,
-}
-
-/// A header with its place in the message.
-#[derive(Clone, Debug)]
-pub struct Placed {
-    /// The header.
-    pub header: Header,
-    /// Offset in bytes from the start of the message.
-    pub offset: usize,
-    /// Length in bytes.
-    pub length: usize,
-    /// How it is written: give it to its fields to read text.
-    pub coding: Coding,
-}
-
-/// A header that may stand behind the descriptor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Header {
-    Mde(Box<Mde>),
-    Dlh(Box<Dlh>),
-    Rfh(Box<Rfh>),
-    Rfh2(Box<Rfh2>),
 }
 
 /// What is behind the last header, with its description.
@@ -295,91 +272,5 @@ impl Body {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-/// A header that a format announces.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    Mde,
-    Dlh,
-    Rfh,
-    Rfh2,
-}
-
-impl Kind {
-    fn of(announced: &Chars<8>) -> Option<Self> {
-        [
-            (format::RF_HEADER_2, Self::Rfh2),
-            (format::MD_EXTENSION, Self::Mde),
-            (format::DEAD_LETTER_HEADER, Self::Dlh),
-            (format::RF_HEADER, Self::Rfh),
-        ]
-        .into_iter()
-        .find_map(|(name, kind)| announced.is(name).then_some(kind))
-    }
-
-    /// Parses the header at this offset, written as described.
-    fn parse(self, parts: &Parts, offset: usize, described: Description) -> Result<Placed, Malformed> {
-        let byte_order = ByteOrder::of_encoding(described.encoding);
-        let start = parts.gather(offset, offset + 12);
-        let length = match self {
-            Self::Mde => Mde::LENGTH,
-            Self::Dlh => Dlh::LENGTH,
-            Self::Rfh => announced_length(&start, byte_order).unwrap_or(0).max(Rfh::FIXED),
-            Self::Rfh2 => announced_length(&start, byte_order).unwrap_or(0).max(Rfh2::FIXED),
-        };
-        let bytes = parts.gather(offset, offset.saturating_add(length));
-        let header = match self {
-            Self::Mde => Header::Mde(Box::new(Mde::parse(&bytes, byte_order)?)),
-            Self::Dlh => Header::Dlh(Box::new(Dlh::parse(&bytes, byte_order)?)),
-            Self::Rfh => Header::Rfh(Box::new(Rfh::parse(&bytes, byte_order)?)),
-            Self::Rfh2 => Header::Rfh2(Box::new(Rfh2::parse(&bytes, byte_order)?)),
-        };
-        // The parsers accepted the eye-catcher in one of the two alphabets; none of them starts with the same byte.
-        let alphabet = if start.first().is_some_and(|byte| *byte >= 0x80) { Alphabet::Ebcdic } else { Alphabet::Ascii };
-        Ok(Placed { header, offset, length, coding: Coding::new(byte_order, alphabet, described.ccsid) })
-    }
-}
-
-impl Header {
-    /// IBM's name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Mde(_) => "MQMDE",
-            Self::Dlh(_) => "MQDLH",
-            Self::Rfh(_) => "MQRFH",
-            Self::Rfh2(_) => "MQRFH2",
-        }
-    }
-
-    /// What it says of the piece behind it.
-    pub fn describes(&self) -> Description {
-        match self {
-            Self::Mde(mde) => mde.describes(),
-            Self::Dlh(dlh) => dlh.describes(),
-            Self::Rfh(rfh) => rfh.describes(),
-            Self::Rfh2(rfh2) => rfh2.describes(),
-        }
-    }
-
-    /// All its fields in order, under IBM's names; of MQRFH2 those of the fixed part.
-    pub fn fields(&self, coding: Coding) -> Vec<(&'static str, FieldValue)> {
-        match self {
-            Self::Mde(mde) => mde.fields(coding),
-            Self::Dlh(dlh) => dlh.fields(coding),
-            Self::Rfh(rfh) => rfh.fields(coding),
-            Self::Rfh2(rfh2) => rfh2.fields(coding),
-        }
-    }
-
-    /// Appends its bytes.
-    pub fn encode_to(&self, out: &mut Vec<u8>, coding: Coding) {
-        match self {
-            Self::Mde(mde) => mde.encode_to(out, coding),
-            Self::Dlh(dlh) => dlh.encode_to(out, coding),
-            Self::Rfh(rfh) => rfh.encode_to(out, coding),
-            Self::Rfh2(rfh2) => rfh2.encode_to(out, coding),
-        }
     }
 }

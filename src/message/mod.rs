@@ -10,24 +10,28 @@
 //! ([`Chars`]) until somebody asks for their text in a [`Coding`], so that what was parsed and is emitted
 //! unchanged gives the same bytes.
 
+mod bridges;
 mod chars;
 mod coding;
 pub mod constants;
 mod descriptor;
 mod envelope;
 mod error;
+mod header;
 mod headers;
 mod parts;
 mod put_time;
 mod record;
 mod rfh2;
 
+pub use bridges::{Cih, Iih, Saph, Tm, Wih};
 pub use chars::{Chars, Unfit};
 pub use coding::{Coding, Description};
 pub use descriptor::{Md, MdV2, Xqh};
-pub use envelope::{Body, Envelope, Header, Placed, Structure, peek_msg_id};
+pub use envelope::{Body, Envelope, Structure, peek_msg_id};
 pub use error::BrokenEnvelope;
-pub use headers::{Dlh, Mde};
+pub use header::{Header, Placed};
+pub use headers::{Dh, Dlh, Mde, Rmh};
 pub use put_time::{millis_of_put_time, put_time_of_millis};
 pub use record::FieldValue;
 pub use rfh2::{Rfh, Rfh2};

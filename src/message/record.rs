@@ -74,6 +74,18 @@ impl<'a> Reader<'a> {
         Err(self.malformed(field, self.at - 4, expected, value.to_string()))
     }
 
+    /// StrucLength, which must cover `minimum` bytes and no more than there are.
+    pub(super) fn struc_length(&mut self, minimum: usize) -> Result<usize, Malformed> {
+        let length = i32::read(self, "StrucLength")?;
+        match usize::try_from(length) {
+            Ok(whole) if whole >= minimum && whole <= self.bytes.len() => Ok(whole),
+            _ => {
+                let expected = format!("{minimum} to the {} bytes that are there", self.bytes.len());
+                Err(self.malformed("StrucLength", self.at - 4, expected, length.to_string()))
+            }
+        }
+    }
+
     pub(super) fn malformed(
         &self,
         field: &'static str,
@@ -83,6 +95,11 @@ impl<'a> Reader<'a> {
     ) -> Malformed {
         Malformed { structure: self.structure, field, offset, expected: expected.into(), found: found.into() }
     }
+}
+
+/// A length as the wire has it; no message is so long that it would not fit.
+pub(super) fn length_i32(length: usize) -> i32 {
+    i32::try_from(length).unwrap_or(i32::MAX)
 }
 
 /// Writes the eye-catcher and the version that start every structure.
@@ -234,4 +251,70 @@ macro_rules! structure {
     };
 }
 
-pub(super) use {record, structure};
+/// Declares a structure whose length is its StrucLength: eye-catcher, version, StrucLength, a run of fields, and
+/// whatever a later version or a list of records adds behind them.
+macro_rules! open_structure {
+    (
+        $(#[$about:meta])*
+        $name:ident, $ibm_name:literal, $eye:literal, versions $versions:expr, $fixed:literal bytes
+        { $($(#[$doc:meta])* $field:ident: $type:ty = $ibm:literal,)* }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct $name {
+            /// Version.
+            pub version: i32,
+            $($(#[$doc])* pub $field: $type,)*
+            /// What StrucLength covers behind these fields, as it lies.
+            pub rest: bytes::Bytes,
+        }
+
+        impl $name {
+            /// Length in bytes of the fields that every version has.
+            pub const FIXED: usize = $fixed;
+
+            /// Reads it from the start of the bytes; StrucLength says where it ends. Text stays as it lies. Errors:
+            /// too short, or another eye-catcher or version, or a StrucLength that the bytes do not bear out.
+            pub fn parse(
+                bytes: &bytes::Bytes,
+                byte_order: crate::wire::ByteOrder,
+            ) -> Result<Self, crate::wire::Malformed> {
+                let mut reader = crate::message::record::Reader::new($ibm_name, bytes, byte_order);
+                reader.eye($eye)?;
+                let version = reader.one_of("Version", &$versions)?;
+                let whole = reader.struc_length(Self::FIXED)?;
+                Ok(Self {
+                    version,
+                    $($field: crate::message::record::FieldType::read(&mut reader, $ibm)?,)*
+                    rest: bytes.slice(Self::FIXED..whole),
+                })
+            }
+
+            /// Length in bytes, StrucLength.
+            pub fn length(&self) -> usize {
+                Self::FIXED + self.rest.len()
+            }
+
+            /// Appends its bytes: eye-catcher and integers in this coding, the rest as it is.
+            pub fn encode_to(&self, out: &mut Vec<u8>, coding: crate::message::Coding) {
+                use crate::message::record::{FieldType as _, length_i32, write_start};
+                write_start(out, coding, $eye, self.version);
+                length_i32(self.length()).write(out, coding.byte_order);
+                $(self.$field.write(out, coding.byte_order);)*
+                out.extend_from_slice(&self.rest);
+            }
+
+            /// All its fields in order, under IBM's names.
+            pub fn fields(&self, coding: crate::message::Coding) -> Vec<(&'static str, crate::message::FieldValue)> {
+                use crate::message::record::{FieldType as _, length_i32, start_fields};
+                let mut out = start_fields($eye, self.version);
+                out.push(("StrucLength", crate::message::FieldValue::Int(length_i32(self.length()))));
+                $(self.$field.show($ibm, coding, &mut out);)*
+                self.show_rest(coding, &mut out);
+                out
+            }
+        }
+    };
+}
+
+pub(super) use {open_structure, record, structure};

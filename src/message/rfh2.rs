@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::codepage::{self, Newline, NotText};
 use crate::wire::{ByteOrder, Malformed};
 
-use super::record::{self, FieldType, Reader, record};
+use super::record::{self, FieldType, Reader, length_i32, record};
 use super::{Chars, Coding, Description, FieldValue};
 
 const EYE: &str = "RFH ";
@@ -56,36 +56,6 @@ pub struct Rfh2 {
     pub folders: Vec<Bytes>,
 }
 
-/// Reads the part that both versions share, and the whole header's length. Checks that the bytes hold all of it.
-fn parse_fixed(
-    bytes: &Bytes,
-    reader: &mut Reader<'_>,
-    version: i32,
-    minimum: usize,
-) -> Result<(Fixed, usize), Malformed> {
-    reader.eye(EYE)?;
-    reader.one_of("Version", &[version])?;
-    let length = i32::read(reader, "StrucLength")?;
-    let fixed = FieldType::read(reader, "")?;
-    match usize::try_from(length) {
-        Ok(whole) if whole >= minimum && whole <= bytes.len() => Ok((fixed, whole)),
-        _ => {
-            let expected = format!("{minimum} to the {} bytes that are there", bytes.len());
-            Err(reader.malformed("StrucLength", 8, expected, length.to_string()))
-        }
-    }
-}
-
-/// Length of the whole header from its first 12 bytes, if it is one; what lies there is not checked here.
-pub(super) fn announced_length(start: &[u8], byte_order: ByteOrder) -> Option<usize> {
-    let length = start.get(8..)?.first_chunk::<4>()?;
-    usize::try_from(byte_order.i32(*length)).ok()
-}
-
-fn length_i32(length: usize) -> i32 {
-    i32::try_from(length).unwrap_or(i32::MAX)
-}
-
 impl Rfh {
     /// Length in bytes of what comes before NameValueString.
     pub const FIXED: usize = 32;
@@ -94,8 +64,10 @@ impl Rfh {
     /// eye-catcher or version, or a StrucLength that the bytes do not bear out.
     pub fn parse(bytes: &Bytes, byte_order: ByteOrder) -> Result<Self, Malformed> {
         let mut reader = Reader::new("MQRFH", bytes, byte_order);
-        let (fixed, whole) = parse_fixed(bytes, &mut reader, 1, Self::FIXED)?;
-        let Fixed { encoding, coded_char_set_id, format, flags } = fixed;
+        reader.eye(EYE)?;
+        reader.one_of("Version", &[1])?;
+        let whole = reader.struc_length(Self::FIXED)?;
+        let Fixed { encoding, coded_char_set_id, format, flags } = FieldType::read(&mut reader, "")?;
         Ok(Self { encoding, coded_char_set_id, format, flags, name_value_string: bytes.slice(Self::FIXED..whole) })
     }
 
@@ -145,7 +117,10 @@ impl Rfh2 {
     /// multiple of 4 or beyond StrucLength, or more than 1024 folders.
     pub fn parse(bytes: &Bytes, byte_order: ByteOrder) -> Result<Self, Malformed> {
         let mut reader = Reader::new("MQRFH2", bytes, byte_order);
-        let (fixed, whole) = parse_fixed(bytes, &mut reader, 2, Self::FIXED)?;
+        reader.eye(EYE)?;
+        reader.one_of("Version", &[2])?;
+        let whole = reader.struc_length(Self::FIXED)?;
+        let Fixed { encoding, coded_char_set_id, format, flags } = FieldType::read(&mut reader, "")?;
         let name_value_ccsid = i32::read(&mut reader, "NameValueCCSID")?;
         let mut folders = Vec::new();
         let mut at = reader.at();
@@ -174,7 +149,6 @@ impl Rfh2 {
                 }
             }
         }
-        let Fixed { encoding, coded_char_set_id, format, flags } = fixed;
         Ok(Self { encoding, coded_char_set_id, format, flags, name_value_ccsid, folders })
     }
 
