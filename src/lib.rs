@@ -14,6 +14,7 @@
 
 pub mod admin;
 pub mod channel;
+pub mod cli;
 pub mod codepage;
 pub mod config;
 pub mod mapping;
