@@ -21,4 +21,5 @@ pub mod mapping;
 pub mod message;
 pub mod target;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;
