@@ -6,7 +6,7 @@ use super::typed::{self, Misfit};
 use super::{Entry, Value};
 
 /// Entries of one body.
-pub const MAX_ENTRIES: usize = 1 << 20;
+pub const MAX_ENTRIES: usize = 1 << 18;
 
 /// A body that is no map or stream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,17 +45,12 @@ pub fn stream(text: &str) -> Result<Vec<Value>, NotACollection> {
 }
 
 fn items(text: &str, root: &'static str) -> Result<Vec<Element>, NotACollection> {
-    let mut elements = markup::read(text, MAX_ENTRIES)?;
-    match elements.pop() {
-        Some(element)
-            if elements.is_empty()
-                && element.name == root
-                && element.children.iter().all(|c| c.name == "elt" && c.children.is_empty()) =>
-        {
-            Ok(element.children)
-        }
-        _ => Err(NotACollection::Other(root)),
-    }
+    let mut roots = markup::read(text, MAX_ENTRIES)?;
+    let only = roots.pop().filter(|_| roots.is_empty()).map(|root| root.element);
+    only.filter(|element| element.name == root)
+        .map(|element| element.children)
+        .filter(|children| children.iter().all(|child| child.name == "elt" && child.children.is_empty()))
+        .ok_or(NotACollection::Other(root))
 }
 
 #[cfg(test)]

@@ -48,6 +48,15 @@ pub struct Unreadable {
     pub what: &'static str,
 }
 
+/// An element that stands in no other, with the text that it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Root<'a> {
+    /// The element.
+    pub element: Element,
+    /// Its text, from `<` to `>`.
+    pub text: &'a str,
+}
+
 /// Elements inside elements, deepest.
 pub const MAX_DEPTH: usize = 32;
 
@@ -56,8 +65,8 @@ pub const MAX_DEPTH: usize = 32;
 ///
 /// # Errors
 /// Where the text is not readable even with tolerance.
-pub fn read(text: &str, max_elements: usize) -> Result<Vec<Element>, Unreadable> {
-    let mut reader = Reader { text, at: 0, open: Vec::new(), done: Vec::new() };
+pub fn read(text: &str, max_elements: usize) -> Result<Vec<Root<'_>>, Unreadable> {
+    let mut reader = Reader { text, at: 0, root_at: 0, open: Vec::new(), done: Vec::new() };
     let mut elements = 0;
     while let Some(rest) = text.get(reader.at..).filter(|rest| !rest.is_empty()) {
         if !rest.starts_with('<') {
@@ -97,7 +106,8 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     open: Vec<Element>,
-    done: Vec<Element>,
+    root_at: usize,
+    done: Vec<Root<'a>>,
 }
 
 impl Reader<'_> {
@@ -131,22 +141,28 @@ impl Reader<'_> {
     fn end_tag(&mut self, inside: &str) -> Result<(), Unreadable> {
         let length = self.until(inside, ">", "an end tag without an end")?;
         let name = inside.get(..length).unwrap_or_default().trim_end();
-        match self.open.pop() {
-            Some(element) if element.name == name => self.close(element),
-            _ => return Err(self.error("an end tag that does not fit")),
-        }
+        let Some(element) = self.open.pop().filter(|element| element.name == name) else {
+            return Err(self.error("an end tag that does not fit"));
+        };
         self.at += 2 + length + 1;
+        self.close(element);
         Ok(())
     }
 
     fn close(&mut self, element: Element) {
         match self.open.last_mut() {
             Some(parent) => parent.children.push(element),
-            None => self.done.push(element),
+            None => {
+                let text = self.text.get(self.root_at..self.at).unwrap_or_default();
+                self.done.push(Root { element, text });
+            }
         }
     }
 
     fn start_tag(&mut self) -> Result<(), Unreadable> {
+        if self.open.is_empty() {
+            self.root_at = self.at;
+        }
         let mut tag = Tag { text: self.text, at: self.at + 1 };
         let name = tag.take_while(|c| !c.is_whitespace() && c != '/' && c != '>');
         if name.is_empty() {
@@ -291,7 +307,7 @@ mod tests {
     use super::*;
 
     fn one(text: &str) -> Element {
-        read(text, 100).expect(text).remove(0)
+        read(text, 100).expect(text).remove(0).element
     }
 
     #[test]
@@ -340,6 +356,12 @@ mod tests {
         ] {
             assert!(read(text, 100).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn roots_keep_their_text() {
+        let roots = read(" <a b='1'/>\u{feff}<c>x</c > ", 10).expect("two");
+        assert_eq!(roots.iter().map(|root| root.text).collect::<Vec<_>>(), ["<a b='1'/>", "<c>x</c >"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! | a string with characters beyond the BMP, which brokers spoil | `\uXXXX\uXXXX` for each, `\\` for a backslash | `MQFERRY_escaped` |
 //! | a name that means something else to a broker, that we use ourselves, or with characters beyond the BMP | `MQFERRY_P_` before it; `_xHHHH_` for such a character, and for the first of `_x` | none: the prefix tells |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::{Value, id};
@@ -20,16 +20,22 @@ pub const ESCAPE: &str = "MQFERRY_P_";
 #[derive(Debug, Default)]
 pub struct Properties {
     values: BTreeMap<String, Value>,
+    from_application: BTreeSet<String>,
     notes: Vec<String>,
+    notes_left_out: usize,
     bin: Vec<String>,
     char: Vec<String>,
     escaped: Vec<String>,
 }
 
 impl Properties {
-    /// Adds something that a person should know.
+    /// Adds something that a person should know; of very many only the first are kept.
     pub fn note(&mut self, text: impl Into<String>) {
-        self.notes.push(text.into());
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push(text.into());
+        } else {
+            self.notes_left_out += 1;
+        }
     }
 
     /// Sets a property of ours; a second value for a name is not taken.
@@ -64,8 +70,10 @@ impl Properties {
             Some("means something else to a broker")
         } else if name.starts_with("MQFERRY_") && !KEPT.contains(&name) {
             Some("is a name of ours")
-        } else if name.starts_with("JMS_IBM_") && self.values.contains_key(name) {
-            Some("is also a field of the descriptor")
+        } else if name.starts_with("JMS_IBM_")
+            || (self.values.contains_key(name) && !self.from_application.contains(name))
+        {
+            Some("stands for a field of the descriptor")
         } else {
             None
         };
@@ -80,6 +88,7 @@ impl Properties {
         if self.values.contains_key(&written) {
             return false;
         }
+        self.from_application.insert(written.clone());
         self.set(written, value);
         true
     }
@@ -122,9 +131,15 @@ impl Properties {
                 self.values.insert(marker.to_owned(), Value::String(names.join(" ")));
             }
         }
+        if self.notes_left_out > 0 {
+            self.notes.push(format!("and {} notes more", self.notes_left_out));
+        }
         (self.values, self.notes)
     }
 }
+
+/// Notes on one message.
+const MAX_NOTES: usize = 64;
 
 /// Names of ours that a message brings back from an earlier crossing, and that keep their meaning.
 const KEPT: [&str; 2] = ["MQFERRY_HOPS", "MQFERRY_JMSMessageID"];
@@ -158,7 +173,12 @@ fn is_beyond_bmp(c: char) -> bool {
 }
 
 fn escape_name(name: &str) -> String {
-    let mut written = ESCAPE.to_owned();
+    format!("{ESCAPE}{}", escape_beyond_bmp(name))
+}
+
+/// A name with `_xHHHH_` for each character beyond the BMP, and for an underscore that an `x` follows.
+pub(super) fn escape_beyond_bmp(name: &str) -> String {
+    let mut written = String::with_capacity(name.len());
     let mut rest = name.chars().peekable();
     while let Some(c) = rest.next() {
         if is_beyond_bmp(c) || (c == '_' && rest.peek() == Some(&'x')) {

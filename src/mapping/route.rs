@@ -24,10 +24,34 @@ pub struct Route {
     pub remote_queue: Option<Glob>,
     /// Condition on RemoteQMgrName (one of ours: messages for others are refused before routes are looked at).
     pub remote_qmgr: Option<Glob>,
-    /// Where to.
-    pub destination: Destination,
+    /// Where to; none: the queue of the same name.
+    pub destination: Option<Destination>,
     /// What becomes of bodies.
     pub body: BodyMode,
+}
+
+impl Route {
+    /// A route as a configuration writes it.
+    ///
+    /// # Errors
+    /// Names the key and the fix.
+    pub fn read(
+        remote_queue: Option<&str>,
+        remote_qmgr: Option<&str>,
+        destination: Option<&str>,
+        body: Option<&str>,
+    ) -> Result<Self, String> {
+        let destination = destination.map(str::parse::<Destination>).transpose().map_err(|error| error.to_string())?;
+        if let Some(Destination::TempQueue(name) | Destination::TempTopic(name)) = &destination {
+            return Err(format!("destination {name:?} is temporary: write queue://NAME or topic://NAME"));
+        }
+        Ok(Self {
+            remote_queue: remote_queue.map(Glob::new),
+            remote_qmgr: remote_qmgr.map(Glob::new),
+            destination,
+            body: body.map_or(Ok(BodyMode::Auto), str::parse)?,
+        })
+    }
 }
 
 /// How a route treats bodies (mapping rules, section 3).
@@ -136,13 +160,9 @@ impl Policy {
             .iter()
             .enumerate()
             .find(|(_, r)| matches(&r.remote_queue, remote_queue) && matches(&r.remote_qmgr, remote_qmgr));
-        let routed = match found {
-            Some((index, route)) => {
-                Routed { destination: route.destination.clone(), body: route.body, route: Some(index) }
-            }
-            None if is_object_name(remote_queue) => {
-                Routed { destination: Destination::Queue(remote_queue.to_owned()), body: BodyMode::Auto, route: None }
-            }
+        let destination = match found.and_then(|(_, route)| route.destination.clone()) {
+            Some(destination) => destination,
+            None if is_object_name(remote_queue) => Destination::Queue(remote_queue.to_owned()),
             None => {
                 return Err(Unmappable {
                     reason: reason::OBJECT_NAME_ERROR,
@@ -151,6 +171,8 @@ impl Policy {
                 });
             }
         };
+        let body = found.map_or(BodyMode::Auto, |(_, route)| route.body);
+        let routed = Routed { destination, body, route: found.map(|(index, _)| index) };
         match &routed.destination {
             Destination::Queue(name) if name.starts_with(RESERVED) => Err(Unmappable {
                 reason: reason::NOT_AUTHORIZED,
@@ -216,7 +238,7 @@ mod tests {
         Route {
             remote_queue: queue.map(Glob::new),
             remote_qmgr: qmgr.map(Glob::new),
-            destination: to.parse().expect("a destination"),
+            destination: to.parse().ok(),
             body: BodyMode::Auto,
         }
     }
@@ -230,6 +252,7 @@ mod tests {
                 route(Some("PAY.*"), None, "topic://payments"),
                 route(None, Some("QM2"), "queue://FROM.QM2"),
                 route(Some("TRAP"), None, "queue://MQFERRY.SYNC.X"),
+                Route { body: BodyMode::Bytes, ..route(Some("RAW.*"), None, "") },
             ],
         }
     }
@@ -242,6 +265,8 @@ mod tests {
         assert_eq!(to("OTHER", "QM2").as_deref(), Ok("queue://FROM.QM2"));
         assert_eq!(to("OTHER", "AMQGW").as_deref(), Ok("queue://OTHER"));
         assert_eq!(to("OTHER", "").as_deref(), Ok("queue://OTHER"));
+        assert_eq!(to("RAW.X", "").as_deref(), Ok("queue://RAW.X"));
+        assert_eq!(policy().route("RAW.X", "").map(|r| r.body), Ok(BodyMode::Bytes));
     }
 
     #[test]

@@ -70,7 +70,7 @@ mod tests {
     use crate::mapping::markup;
 
     fn of(text: &str) -> Result<Value, String> {
-        value(&markup::read(text, 10).expect(text)[0]).map_err(|misfit| misfit.kind)
+        value(&markup::read(text, 10).expect(text)[0].element).map_err(|misfit| misfit.kind)
     }
 
     /// Texts from the JMS samples 051, 038 and 042, and the special floats of the wire reference, observed (O).

@@ -1,0 +1,393 @@
+//! An envelope as a publication.
+//!
+//! Never drop, always rename: every field goes out in a field of the publication or in a property with IBM's own name
+//! (mapping rules, section 2). Properties of ours start with `MQFERRY_`:
+//!
+//! | property | what it keeps |
+//! |---|---|
+//! | `MQFERRY_RemoteQ`, `MQFERRY_RemoteQMgr` | the names in the transmission header, where a route changed them |
+//! | `MQFERRY_Rto`, `MQFERRY_Dst`, `MQFERRY_Exp` | what the `jms` folder says and the descriptor does not |
+//! | `MQFERRY_jms_NAME`, `MQFERRY_mcd_NAME` | other elements of these folders |
+//! | `MQFERRY_RFH2_FOLDER` | a folder as it is: others than `usr`, `mcd`, `jms`, and those where something would be lost |
+//! | `MQFERRY_RFH1` | NameValueString of an MQRFH |
+//! | `MQFERRY_DLH_FIELD` | an MQDLH that came with the message |
+//! | `MQFERRY_CCSID` | CCSID of the body where it is not the descriptor's |
+//! | `MQFERRY_Convert` | 2119: the body could not be converted to text |
+//! | `MQFERRY_Msd`, `MQFERRY_NullText` | message class where the body has another; text that was null |
+//! | `MQFERRY_bin`, `MQFERRY_char`, `MQFERRY_escaped`, `MQFERRY_P_` | see [`super::properties`] |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::message::constants::{expiry, persistence, report};
+use crate::message::{Envelope, FieldValue, Header};
+
+use super::body::{Mcd, body};
+use super::descriptor::{Group, set_description, set_fields};
+use super::folders::{self, Folder};
+use super::markup::Element;
+use super::payload::Payload;
+use super::properties::Properties;
+use super::{Destination, Policy, Publication, Routed, Unmappable, Value, id, reason, typed};
+
+/// A publication and what a person should know about its making.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mapped {
+    /// What goes to the broker.
+    pub publication: Publication,
+    /// One line each: what was renamed, kept aside or could not be converted.
+    pub notes: Vec<String>,
+}
+
+/// Maps a message as it lies on a transmission queue. `now_ms` is the time of its receipt, milliseconds since 1970.
+///
+/// # Errors
+/// Where its transmission header leads nowhere, or it asks for what must not be ignored.
+pub fn publish(envelope: &Envelope, policy: &Policy, now_ms: i64) -> Result<Mapped, Unmappable> {
+    let Some(xqh) = &envelope.xqh else {
+        return Err(Unmappable {
+            reason: reason::XMIT_Q_MSG_ERROR,
+            field: "MQXQH",
+            text: "the message has no transmission header, so it has no destination".to_owned(),
+        });
+    };
+    let (queue, qmgr) = (xqh.remote_q_name.text(envelope.coding), xqh.remote_q_mgr_name.text(envelope.coding));
+    let routed = policy.route(&queue, &qmgr)?;
+    map_to(envelope, &routed, policy, now_ms)
+}
+
+/// Maps a message to a destination that is already decided.
+///
+/// # Errors
+/// Where it asks for what must not be ignored.
+pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64) -> Result<Mapped, Unmappable> {
+    let md = &envelope.md;
+    let unknown_report = md.report & report::REJECT_UNSUPPORTED_MASK;
+    if unknown_report != 0 {
+        return Err(Unmappable {
+            reason: reason::REPORT_OPTIONS_ERROR,
+            field: "Report",
+            text: format!(
+                "options {unknown_report:#010x} must be understood, and are not; ask the sender what they mean"
+            ),
+        });
+    }
+    let mut to = Properties::default();
+    envelope.notes.iter().for_each(|note| to.note(note.clone()));
+    let payload = Payload::of(envelope);
+    if let Some(name) = payload.foreign {
+        to.note(format!("{name} and everything behind it is published as it is"));
+    }
+    set_description(&payload.described(envelope), &mut to);
+    set_fields(envelope, &mut to);
+    set_names(envelope, &routed.destination, policy, &mut to);
+    set_headers(&payload, &mut to);
+    let folders = folders::of_headers(payload.headers);
+    let mcd = Mcd::read(&folders);
+    let jms = Jms::read(&folders);
+    keep_jms(envelope, &jms, &mut to);
+    let body = body(envelope, &payload, routed.body, &mcd, &mut to);
+    let (group_id, group_sequence) = group(envelope, &jms, &mut to);
+    let expires_at_ms = expires_at(envelope, now_ms, &mut to);
+    let (priority, persistent) = (priority(envelope, &mut to), is_persistent(envelope, &mut to));
+    let reply_to = reply_to(envelope, policy, &jms, &mut to);
+    set_folders(&folders, &mut to);
+    let (properties, notes) = to.finish();
+    let publication = Publication {
+        destination: routed.destination.clone(),
+        persistent,
+        priority,
+        expires_at_ms,
+        message_id: id::optional_text(&md.msg_id),
+        correlation_id: jms.correlation_id.or_else(|| id::optional_text(&md.correl_id)),
+        reply_to,
+        message_type: mcd.jms_type(),
+        group_id,
+        group_sequence,
+        user_id: Some(md.user_identifier.text(envelope.coding)).filter(|user| !user.is_empty()),
+        timestamp_ms: jms.timestamp_ms.unwrap_or_else(|| md.put_millis(envelope.coding)),
+        properties,
+        body,
+    };
+    Ok(Mapped { publication, notes })
+}
+
+/// The names of the transmission header where the destination does not tell them.
+fn set_names(envelope: &Envelope, destination: &Destination, policy: &Policy, to: &mut Properties) {
+    let Some(xqh) = &envelope.xqh else { return };
+    let (queue, qmgr) = (xqh.remote_q_name.text(envelope.coding), xqh.remote_q_mgr_name.text(envelope.coding));
+    let renamed = !matches!(destination, Destination::Queue(name) if *name == queue);
+    if renamed {
+        to.set_text("MQFERRY_RemoteQ", &queue);
+    }
+    if renamed || qmgr != policy.name {
+        to.set_text("MQFERRY_RemoteQMgr", &qmgr);
+    }
+}
+
+/// An MQDLH or MQRFH in the chain.
+fn set_headers(payload: &Payload<'_>, to: &mut Properties) {
+    for placed in payload.headers {
+        let prefix = match &placed.header {
+            Header::Dlh(_) => "MQFERRY_DLH_",
+            Header::Rfh(_) => "MQFERRY_RFH1_",
+            _ => continue,
+        };
+        for (field, value) in placed.header.fields(placed.coding) {
+            if matches!(field, "StrucId" | "Version" | "StrucLength" | "Encoding" | "CodedCharSetId" | "Format") {
+                continue; // fixed, or told of the body
+            }
+            let name = if field == "NameValueString" { "MQFERRY_RFH1".to_owned() } else { format!("{prefix}{field}") };
+            match value {
+                FieldValue::Int(0) if field == "Flags" => {}
+                FieldValue::Int(value) => to.set_int(&name, value),
+                FieldValue::Text(text) => to.set_text(&name, &text),
+                FieldValue::Bytes(bytes) => to.set(name, Value::Bytes(bytes)),
+            }
+        }
+    }
+}
+
+/// What the `jms` folder says (wire reference, observed, O).
+#[derive(Debug, Default)]
+struct Jms {
+    /// Cid.
+    correlation_id: Option<String>,
+    /// Tms: outer none, not said; inner none, 0: the application wanted no time stamp.
+    timestamp_ms: Option<Option<i64>>,
+    /// Gid.
+    group_id: Option<String>,
+    /// Seq.
+    group_sequence: Option<i32>,
+    /// Dst, Rto, Exp.
+    destination: Option<String>,
+    reply_to: Option<String>,
+    expires: Option<i64>,
+    /// Pri, Dlv.
+    priority: Option<i32>,
+    delivery: Option<i32>,
+}
+
+impl Jms {
+    fn read(folders: &[Folder]) -> Self {
+        let Some(root) = folders.iter().filter(|f| f.name == "jms").find_map(|f| f.content.as_ref().ok()) else {
+            return Self::default();
+        };
+        let text = |name: &str| root.child(name).map(|e| e.text.clone()).filter(|text| !text.is_empty());
+        let number = |name: &str| text(name).and_then(|text| text.trim().parse::<i64>().ok());
+        let int = |name: &str| number(name).and_then(|n| i32::try_from(n).ok());
+        Self {
+            correlation_id: text("Cid"),
+            timestamp_ms: number("Tms").map(|ms| Some(ms).filter(|ms| *ms != 0)),
+            group_id: text("Gid"),
+            group_sequence: int("Seq"),
+            destination: text("Dst"),
+            reply_to: text("Rto"),
+            expires: number("Exp"),
+            priority: int("Pri"),
+            delivery: int("Dlv"),
+        }
+    }
+}
+
+/// What the `jms` folder says beyond, or against, the descriptor; the descriptor decides, the rest is kept.
+fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
+    let coding = envelope.coding;
+    let queue = envelope.xqh.as_ref().map(|xqh| xqh.remote_q_name.text(coding)).unwrap_or_default();
+    if let Some(text) = jms.destination.as_ref().filter(|text| **text != format!("queue:///{queue}")) {
+        to.set_text("MQFERRY_Dst", text);
+    }
+    to.set_text("MQFERRY_Rto", jms.reply_to.as_deref().unwrap_or_default());
+    if let Some(at) = jms.expires.filter(|_| envelope.md.expiry < 0) {
+        to.set("MQFERRY_Exp", Value::Long(at));
+        to.note("the jms folder has an expiry and the descriptor has none: it does not expire, see MQFERRY_Exp");
+    }
+    if let Some(priority) = jms.priority.filter(|priority| *priority != envelope.md.priority) {
+        to.set_int("MQFERRY_jms_Pri", priority);
+        to.note(format!("priority {} in MQMD, {priority} in the jms folder: MQMD decides", envelope.md.priority));
+    }
+    let delivery = if envelope.md.persistence == persistence::NOT_PERSISTENT { 1 } else { 2 };
+    if let Some(said) = jms.delivery.filter(|said| *said != delivery) {
+        to.set_int("MQFERRY_jms_Dlv", said);
+        to.note(format!("delivery mode {delivery} in MQMD, {said} in the jms folder: MQMD decides"));
+    }
+}
+
+/// JMSXGroupID and JMSXGroupSeq (mapping rules, section 7). The folder has the id as the application wrote it, which counts as
+/// long as it stands for the descriptor's bytes.
+fn group(envelope: &Envelope, jms: &Jms, to: &mut Properties) -> (Option<String>, Option<i32>) {
+    let group = Group::of(envelope);
+    if !group.is_in {
+        return (jms.group_id.clone(), jms.group_sequence);
+    }
+    let id = match &jms.group_id {
+        Some(text) if id::bytes_of_text(text) == Some(group.id) => text.clone(),
+        Some(text) => {
+            to.set_text("MQFERRY_jms_Gid", text);
+            to.note(format!("group {text:?} in the jms folder is not GroupId: the descriptor decides"));
+            id::text(&group.id)
+        }
+        None => id::text(&group.id),
+    };
+    if let Some(said) = jms.group_sequence.filter(|said| *said != group.sequence) {
+        to.set_int("MQFERRY_jms_Seq", said);
+        to.note(format!("number {} in the group by MQMD, {said} in the jms folder: MQMD decides", group.sequence));
+    }
+    (Some(id), Some(group.sequence))
+}
+
+/// Section 6: tenths of a second that are left, counted from receipt.
+fn expires_at(envelope: &Envelope, now_ms: i64, to: &mut Properties) -> Option<i64> {
+    match envelope.md.expiry {
+        expiry::UNLIMITED => None,
+        tenths @ 1.. => Some(now_ms.saturating_add(i64::from(tenths) * 100)),
+        odd => {
+            to.note(format!("Expiry {odd} is neither -1 nor above 0: it does not expire"));
+            to.set_int("JMS_IBM_MQMD_Expiry", odd);
+            None
+        }
+    }
+}
+
+fn priority(envelope: &Envelope, to: &mut Properties) -> u8 {
+    let said = envelope.md.priority;
+    match u8::try_from(said) {
+        Ok(priority @ 0..=9) => priority,
+        _ => {
+            let priority = if said > 9 { 9 } else { 4 };
+            to.note(format!("Priority {said} is not 0 to 9: {priority}"));
+            to.set_int("JMS_IBM_MQMD_Priority", said);
+            priority
+        }
+    }
+}
+
+fn is_persistent(envelope: &Envelope, to: &mut Properties) -> bool {
+    let said = envelope.md.persistence;
+    if !matches!(said, persistence::NOT_PERSISTENT | persistence::PERSISTENT) {
+        to.note(format!("Persistence {said} is neither 0 nor 1: persistent, to be safe"));
+        to.set_int("JMS_IBM_MQMD_Persistence", said);
+    }
+    said != persistence::NOT_PERSISTENT
+}
+
+fn reply_to(envelope: &Envelope, policy: &Policy, jms: &Jms, to: &mut Properties) -> Option<Destination> {
+    let coding = envelope.coding;
+    let queue = envelope.md.reply_to_q.text(coding);
+    let qmgr = envelope.md.reply_to_q_mgr.text(coding);
+    if queue.is_empty() {
+        if let Some(text) = &jms.reply_to {
+            to.note(format!("replies are wanted at {text:?}, which ActiveMQ cannot reach: see MQFERRY_Rto"));
+        }
+        return None;
+    }
+    if qmgr.is_empty() {
+        to.note("ReplyToQMgr is blank, which a queue manager never sends: taken as ours");
+    }
+    match policy.reply_route(&queue, &qmgr) {
+        Ok(destination) => Some(destination),
+        Err(error) => {
+            to.note(format!("no reply address: {}", error.text));
+            None
+        }
+    }
+}
+
+/// Bytes of a property's name. A longer one stays in its folder, for the names of nested elements add up.
+const MAX_NAME: usize = 1024;
+
+/// Properties of the application, other folders, and folders of which something would be lost.
+fn set_folders(folders: &[Folder], to: &mut Properties) {
+    let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for folder in folders {
+        let keep = match (folder.name.as_str(), &folder.content) {
+            (name, Err(error)) => {
+                to.note(format!("folder {name} cannot be read, kept as it is: {error}"));
+                true
+            }
+            ("usr", Ok(root)) => !set_usr(root, to),
+            ("jms", Ok(root)) => !set_rest("jms", root, &seen, to),
+            ("mcd", Ok(root)) => !set_rest("mcd", root, &seen, to),
+            (_, Ok(_)) => true,
+        };
+        seen.insert(folder.name.as_str());
+        if keep {
+            let name = if folder.name.len() <= MAX_NAME { folder.name.as_str() } else { folders::UNNAMED };
+            let number = kept.entry(name).and_modify(|n| *n += 1).or_insert(1);
+            let base = super::properties::escape_beyond_bmp(name);
+            let name =
+                if *number == 1 { format!("MQFERRY_RFH2_{base}") } else { format!("MQFERRY_RFH2_{base}_{number}") };
+            to.set(name, Value::String(folder.text.clone()));
+        }
+    }
+}
+
+/// Sets the properties of a `usr` folder; false where that loses something, so that the folder must be kept.
+fn set_usr(root: &Element, to: &mut Properties) -> bool {
+    let mut whole = root.attributes.is_empty() && root.text.trim().is_empty();
+    if !whole {
+        to.note("folder usr has more than properties: kept as it is, too");
+    }
+    // Groups in MQ's property names are elements in elements: usr.a.b is <a><b>.
+    let mut stack: Vec<(String, &Element)> =
+        root.children.iter().rev().map(|child| (child.name.clone(), child)).collect();
+    while let Some((name, element)) = stack.pop() {
+        if name.len() > MAX_NAME {
+            to.note(format!("a property's name has more than {MAX_NAME} bytes: folder usr is kept as it is, too"));
+            whole = false;
+            continue;
+        }
+        if !element.children.is_empty() {
+            if !element.text.trim().is_empty() {
+                to.note(format!("property {name:?} has text and elements: folder usr is kept as it is, too"));
+                whole = false;
+            }
+            stack.extend(element.children.iter().rev().map(|child| (format!("{name}.{}", child.name), child)));
+            continue;
+        }
+        if element.attributes.iter().any(|(name, _)| name != "dt" && !name.ends_with("nil")) {
+            whole = false;
+        }
+        let value = typed::value(element).unwrap_or_else(|misfit| {
+            to.note(format!("property {misfit}: a string now, and folder usr is kept as it is, too"));
+            whole = false;
+            Value::String(element.text.clone())
+        });
+        if !to.set_application(&name, value) {
+            to.note(format!("property {name:?} occurs twice: the first counts, and folder usr is kept as it is, too"));
+            whole = false;
+        }
+    }
+    whole
+}
+
+/// Sets what a `jms` or `mcd` folder has beyond the elements that the mapping knows; false where the folder must be kept.
+fn set_rest(folder: &str, root: &Element, seen: &BTreeSet<&str>, to: &mut Properties) -> bool {
+    const JMS: [&str; 9] = ["Dst", "Rto", "Dlv", "Pri", "Exp", "Tms", "Cid", "Gid", "Seq"];
+    const MCD: [&str; 5] = ["Msd", "Set", "Type", "Fmt", "msgbody"];
+    if seen.contains(folder) {
+        to.note(format!("folder {folder} occurs twice: the first counts, the other is kept as it is"));
+        return false;
+    }
+    let known: &[&str] = if folder == "jms" { &JMS } else { &MCD };
+    let mut whole = root.attributes.is_empty() && root.text.trim().is_empty();
+    let mut names = BTreeSet::new();
+    for element in &root.children {
+        let first = names.insert(&element.name);
+        let value =
+            typed::value(element).ok().filter(|_| element.children.is_empty() && element.name.len() <= MAX_NAME);
+        match value {
+            _ if !first => whole = false,
+            _ if known.contains(&element.name.as_str()) => {}
+            Some(value) => {
+                let name = super::properties::escape_beyond_bmp(&element.name);
+                to.set(format!("MQFERRY_{folder}_{name}"), value);
+            }
+            None => whole = false,
+        }
+    }
+    if !whole {
+        to.note(format!("folder {folder} has more than the mapping knows: kept as it is, too"));
+    }
+    whole
+}
