@@ -6,3 +6,7 @@ mod broker_slots;
 mod broker_xml;
 pub mod certificates;
 pub mod jms;
+pub mod pcap;
+pub mod reading;
+pub mod relay;
+pub mod tshark;
