@@ -25,7 +25,7 @@ pub enum Input {
     Claimed {
         /// The record; none for a channel that never committed anything.
         record: Option<SyncRecord>,
-        /// Upper bound for MaxMsgSize, in bytes.
+        /// The largest message body in bytes that the target takes; MaxMsgSize is offered 64 KiB below it.
         max_message_bytes: Option<u64>,
     },
     /// Answer to [`Output::Commit`]: the target has the batch and the record.
@@ -37,7 +37,7 @@ pub enum Input {
     RolledBack(StatusCode, String),
     /// Answer to [`Output::Commit`]: nobody knows; the record will tell at the next start.
     InDoubt(String),
-    /// The operator or a shutdown wants the channel to end, between batches.
+    /// The operator or a shutdown wants the channel to end, between batches. A second one ends it at once.
     Quiesce(StatusCode),
 }
 
@@ -58,14 +58,21 @@ pub enum Output {
         /// Who calls.
         partner: Partner,
     },
-    /// A message begins: get room for so many bytes before reading on.
+    /// A message begins: get room for so many bytes before reading on. A `Deliver` or a `Repeated` follows, unless
+    /// the channel ends first.
     Begin {
         /// Message length in bytes, as its MSH announces it.
         length: usize,
     },
     /// A whole message of the open batch: stage it.
     Deliver(MessageFrame),
-    /// End of batch: commit what was delivered since the last answer, with this record.
+    /// The message that began is at the target already: nothing to stage, its room is free again.
+    Repeated {
+        /// Channel sequence number.
+        sequence: i32,
+    },
+    /// Commit what was delivered since the last answer (perhaps nothing), with this record. Always answered
+    /// by exactly one of `Committed`, `RolledBack` and `InDoubt`, also when the connection is gone.
     Commit(SyncRecord),
     /// Forget what was delivered since the last commit.
     Rollback,

@@ -14,7 +14,7 @@ pub struct ChannelKey {
 }
 
 /// A message of a batch, by its channel sequence number and its MsgId: both must agree before a message counts as a repeat.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageName {
     /// Channel sequence number.
     pub sequence: i32,
@@ -27,13 +27,33 @@ pub struct MessageName {
 pub struct SyncRecord {
     /// The partner's queue-manager id, where its FAP level tells it; else blank.
     pub partner_id: String,
-    /// Number of the last committed message; 0 before the first.
+    /// Number of the last message of the last confirmed batch; 0 before the first.
     pub sequence: i32,
     /// LUWID of the last confirmed batch; zero before the first.
     pub luwid: Luwid,
-    /// Number and MsgId of each message of the last committed batch.
+    /// Number and MsgId of each message of the last confirmed batch, in order, at most [`super::batch::NAMES_MAX`]. Behind them
+    /// what the target has besides: messages that a shorter repetition of a batch left over (numbers up to
+    /// `sequence`), and non-persistent ones committed before anybody asked (numbers above it).
     pub last_batch: Vec<MessageName>,
     /// A reset was received and no message since: the partner may begin with `sequence + 1` or, as the wire
     /// reference leaves it open, with `sequence + 2` (channel flow 3, U).
     pub after_reset: bool,
+}
+
+impl SyncRecord {
+    /// The record of a channel that never committed anything.
+    pub fn first(partner_id: &str) -> Self {
+        Self {
+            partner_id: partner_id.to_owned(),
+            sequence: 0,
+            luwid: Luwid::ZERO,
+            last_batch: Vec::new(),
+            after_reset: false,
+        }
+    }
+
+    /// Whether the message of this number is known to be at the target.
+    pub fn covers(&self, number: i32) -> bool {
+        number == self.sequence || self.last_batch.iter().any(|name| name.sequence == number)
+    }
 }

@@ -1,0 +1,186 @@
+//! From the first segment to agreement.
+
+use super::{Channel, Line, Mca, State, disorderly, timers};
+use crate::channel::dialect::{BadInitialData, SeqWrapRefusal};
+use crate::channel::negotiation::{self, Agreed, Limits, Objections, Verdict};
+use crate::channel::timers::Timer;
+use crate::channel::{Definition, Output, Partner, PartnerError, SyncRecord};
+use crate::wire::{ControlFlags1, InitialData, Luwid, Segment, SegmentType, Status, StatusCode};
+
+const STATE: &str = "binding";
+
+/// Who calls, and what it offers first.
+#[derive(Debug)]
+pub(super) struct Caller {
+    pub(super) partner: Partner,
+    pub(super) offer: InitialData,
+}
+
+/// A caller whose channel is known.
+#[derive(Debug)]
+pub(super) struct Bind {
+    pub(super) definition: Definition,
+    pub(super) caller: Caller,
+}
+
+/// A channel whose lease we hold, in negotiation.
+#[derive(Debug)]
+pub(super) struct Rounds {
+    pub(super) bind: Bind,
+    pub(super) record: SyncRecord,
+    limits: Limits,
+    /// The round that was answered last, from 1.
+    round: u32,
+}
+
+fn initial_data(segment: &Segment) -> Result<InitialData, PartnerError> {
+    if segment.tsh.segment_type == SegmentType::SECURITY_DATA {
+        let found = "SECURITY_DATA";
+        return Err(PartnerError::new(STATE, StatusCode::SECURITY_FAILURE, "no security exit", found));
+    }
+    if segment.tsh.segment_type != SegmentType::INITIAL_DATA {
+        return Err(PartnerError::segment(STATE, "INITIAL_DATA", segment));
+    }
+    segment.initial_data().map_err(|error| PartnerError::malformed(STATE, StatusCode::PROTOCOL_ID_ERROR, &error))
+}
+
+impl Mca {
+    pub(super) fn first_segment(&mut self, segment: &Segment) -> Result<(), PartnerError> {
+        let offer = initial_data(segment)?;
+        let partner = Partner { qmgr_name: offer.qmgr_name(), qmgr_id: offer.qmgr_id(), fap_level: offer.fap_level };
+        self.line.timers.stop(Timer::InitialData);
+        self.line.out(Output::Identify { channel: offer.channel_name.text(), partner: partner.clone() });
+        self.state = State::Identifying(Box::new(Caller { partner, offer }));
+        Ok(())
+    }
+
+    pub(super) fn defined(&mut self, definition: Definition) {
+        if !matches!(self.state, State::Identifying(_)) {
+            return;
+        }
+        let State::Identifying(caller) = std::mem::replace(&mut self.state, State::Over) else { return };
+        self.line.dialect = definition.dialect.clone();
+        let offer = &caller.offer;
+        if let Err(why) = negotiation::fits_channel_type(offer, definition.chltype) {
+            return self.turn_away(&Status::new(StatusCode::CHANNEL_WRONG_TYPE), why);
+        }
+        // What no claim can mend is said before one is taken.
+        match Limits::new(&definition, None).map(|limits| (negotiation::judge(offer, &limits, 1), limits)) {
+            Err(why) => return self.turn_away(&Status::new(StatusCode::NEGOTIATION_FAILED), why),
+            Ok((Verdict::Refused(code, why), _)) if code != StatusCode::NEGOTIATION_FAILED => {
+                return self.turn_away(&Status::new(code), why);
+            }
+            Ok((Verdict::WrapDiffers { theirs, ours }, limits)) => {
+                return self.wrap_differs(&definition, offer, &limits, theirs, ours);
+            }
+            Ok(_) => {}
+        }
+        self.line.out(Output::Claim { partner: caller.partner.clone() });
+        self.state = State::Claiming(Box::new(Bind { definition, caller: *caller }));
+    }
+
+    pub(super) fn claimed(&mut self, record: Option<SyncRecord>, max_message_bytes: Option<u64>) {
+        if !matches!(self.state, State::Claiming(_)) {
+            return;
+        }
+        let State::Claiming(bind) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let limits = match Limits::new(&bind.definition, max_message_bytes) {
+            Ok(limits) => limits,
+            Err(why) => return self.turn_away(&Status::new(StatusCode::QM_UNAVAILABLE), why),
+        };
+        let record = record.unwrap_or_else(|| SyncRecord::first(&bind.caller.partner.qmgr_id));
+        let offer = bind.caller.offer.clone();
+        self.negotiate(Rounds { bind: *bind, record, limits, round: 0 }, &offer);
+    }
+
+    pub(super) fn next_proposal(&mut self, segment: &Segment) -> Result<(), PartnerError> {
+        let flags = segment.tsh.flags1;
+        if segment.tsh.segment_type == SegmentType::STATUS_DATA || flags.contains(ControlFlags1::CLOSE_CHANNEL) {
+            let status = segment.status().unwrap_or(Status::OK);
+            self.stop(disorderly(status.code, format!("the partner gave up negotiation: {status}")));
+            return Ok(());
+        }
+        let offer = initial_data(segment)?;
+        let State::Countered(rounds) = std::mem::replace(&mut self.state, State::Over) else { return Ok(()) };
+        let channel = rounds.bind.caller.offer.channel_name.text();
+        if offer.channel_name.text() != channel {
+            let found = offer.channel_name.text();
+            self.state = State::Countered(rounds);
+            let expected = format!("channel {channel} again");
+            return Err(PartnerError::new(STATE, StatusCode::PROTOCOL_ID_ERROR, expected, found));
+        }
+        self.negotiate(*rounds, &offer);
+        Ok(())
+    }
+
+    fn negotiate(&mut self, mut rounds: Rounds, offer: &InitialData) {
+        rounds.round += 1;
+        let definition = &rounds.bind.definition;
+        if let Err(why) = negotiation::fits_channel_type(offer, definition.chltype) {
+            return self.turn_away(&Status::new(StatusCode::CHANNEL_WRONG_TYPE), why);
+        }
+        match negotiation::judge(offer, &rounds.limits, rounds.round) {
+            Verdict::Agreed(agreed) => {
+                self.send_initial_data(&definition.name, &agreed, &Objections::default(), ControlFlags1::empty());
+                self.line.timers.stop(Timer::InitialData);
+                let Rounds { bind: Bind { definition, caller }, record, .. } = rounds;
+                let channel = Channel::new(definition, caller.partner, agreed, record);
+                channel.listen(&mut self.line);
+                self.state = State::Running(Box::new(channel));
+                self.line.out(Output::Running);
+            }
+            Verdict::Counter(agreed, no) => {
+                self.send_initial_data(&definition.name, &agreed, &no, ControlFlags1::ERROR);
+                self.line.timers.set(Timer::InitialData, self.line.now + timers::INITIAL_DATA);
+                self.state = State::Countered(Box::new(rounds));
+            }
+            Verdict::Refused(code, why) => self.turn_away(&Status::new(code), why),
+            Verdict::WrapDiffers { theirs, ours } => {
+                let Rounds { bind, limits, .. } = rounds;
+                self.wrap_differs(&bind.definition, offer, &limits, theirs, ours);
+            }
+        }
+    }
+
+    fn send_initial_data(&mut self, channel: &str, agreed: &Agreed, no: &Objections, flags: ControlFlags1) {
+        let body = negotiation::answer(channel, &self.identity, agreed, &self.line.dialect, no);
+        let Line { dialect, .. } = &self.line;
+        let bytes = body.encode(dialect.byte_order.into(), dialect.alphabet.into());
+        self.line.send(SegmentType::INITIAL_DATA, flags, Luwid::ZERO, bytes);
+    }
+
+    fn wrap_differs(&mut self, definition: &Definition, offer: &InitialData, limits: &Limits, theirs: i32, ours: i32) {
+        let how = self.line.dialect.seq_wrap_refusal;
+        if how != SeqWrapRefusal::Status {
+            let (values, no) = negotiation::wrap_objection(offer, limits);
+            self.send_initial_data(&definition.name, &values, &no, ControlFlags1::ERROR);
+        }
+        let why = format!(
+            "sequence wrap values differ: {theirs} at the partner, {ours} here; make seqwrap and SEQWRAP equal"
+        );
+        if how == SeqWrapRefusal::InitialData {
+            self.stop(disorderly(Some(StatusCode::WRAP_VALUE_ERROR), why));
+        } else {
+            self.turn_away(&Status::new(StatusCode::WRAP_VALUE_ERROR), why);
+        }
+    }
+
+    pub(super) fn refused(&mut self, code: StatusCode, why: &str) {
+        match &self.state {
+            State::Identifying(_) | State::Claiming(_) => self.turn_away(&Status::new(code), why.to_owned()),
+            State::Running(_) | State::Countered(_) => self.close_with(code, why),
+            State::Connected | State::Lingering(_) | State::Over => {}
+        }
+    }
+
+    /// Refuses a caller before anything was agreed.
+    fn turn_away(&mut self, status: &Status, why: String) {
+        self.line.refuse(status);
+        self.stop(disorderly(status.code, why));
+    }
+
+    /// Whether a fault in the very first segment is answered at all.
+    pub(super) fn answers_faults(&self) -> bool {
+        !matches!(self.state, State::Connected) || self.line.dialect.bad_initial_data == BadInitialData::Status
+    }
+}

@@ -1,0 +1,186 @@
+//! Message sequence numbers: which may come next, and which messages are repeats.
+
+use super::record::{MessageName, SyncRecord};
+
+/// The number after `number` on a channel that wraps at `wrap`: after SEQWRAP comes 1 (wire reference, channel flow 3, D).
+pub fn following(number: i32, wrap: i32) -> i32 {
+    if number >= wrap { 1 } else { number.saturating_add(1).max(1) }
+}
+
+/// What a message is, by its number and MsgId.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recognised {
+    /// Not seen before; to be published.
+    New,
+    /// The record names it, number and MsgId: it is at the target already.
+    Repeat,
+}
+
+/// A number that does not follow, and that the record does not name with this MsgId.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DoesNotFollow {
+    /// The number expected next.
+    pub expected: i32,
+    /// The number that came.
+    pub found: i32,
+    /// Whether the record names the number, with another MsgId.
+    pub named: bool,
+}
+
+/// Which first numbers are taken besides the one that follows (two dialect questions and one fact of the record).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Start {
+    /// After a reset: the reset number itself need not be used, the one after it may be.
+    pub skip_one: bool,
+    /// After a reset: only the one after the reset number.
+    pub only_skipped: bool,
+    /// Whatever the partner begins with.
+    pub any: bool,
+}
+
+/// Follows the numbers of one connection from the record that it began with.
+///
+/// `head` is the last number that was ever taken as new; only the number after it can be new. A partner that
+/// was left in doubt sends again what the record names; within such a repetition numbers follow one another too,
+/// and nothing is passed over on its number alone (design: after a RESET or a restore a low number is a new message).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    wrap: i32,
+    head: i32,
+    /// The last number of this connection, repeats included.
+    cursor: Option<i32>,
+    start: Start,
+}
+
+impl Sequence {
+    /// At the start of a connection.
+    pub fn new(record: &SyncRecord, wrap: i32, start: Start) -> Self {
+        Self { wrap, head: record.sequence, cursor: None, start }
+    }
+
+    /// Begins anew after RESET_DATA.
+    pub fn reset(&mut self, last: i32, start: Start) {
+        *self = Self { wrap: self.wrap, head: last, cursor: None, start };
+    }
+
+    /// The last number taken as new, or the record's.
+    pub fn head(&self) -> i32 {
+        self.head
+    }
+
+    /// The last number of this connection; the record's before the first message.
+    pub fn current(&self) -> i32 {
+        self.cursor.unwrap_or(self.head)
+    }
+
+    /// The number expected next.
+    pub fn expected(&self) -> i32 {
+        following(self.current(), self.wrap)
+    }
+
+    /// Takes the next message.
+    ///
+    /// # Errors
+    /// When its number does not follow and the record does not name it; nothing has changed then.
+    pub fn take(&mut self, name: MessageName, named: &[MessageName]) -> Result<Recognised, DoesNotFollow> {
+        let number = name.sequence;
+        let follows = self.cursor.is_none_or(|cursor| number == following(cursor, self.wrap));
+        if follows && named.contains(&name) {
+            self.cursor = Some(number);
+            if number == following(self.head, self.wrap) {
+                self.head = number;
+            }
+            return Ok(Recognised::Repeat);
+        }
+        let next = following(self.head, self.wrap);
+        let first = self.cursor.is_none();
+        let skipped = first && (self.start.skip_one || self.start.only_skipped) && number == following(next, self.wrap);
+        let straight = follows && number == next && !(first && self.start.only_skipped);
+        let any = first && self.start.any && (1..=self.wrap).contains(&number);
+        if straight || skipped || any {
+            self.cursor = Some(number);
+            self.head = number;
+            return Ok(Recognised::New);
+        }
+        let known = named.iter().any(|known| known.sequence == number);
+        Err(DoesNotFollow { expected: self.expected(), found: number, named: known })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Luwid;
+
+    fn name(sequence: i32, id: u8) -> MessageName {
+        MessageName { sequence, msg_id: [id; 24] }
+    }
+
+    fn after(sequence: i32, wrap: i32) -> Sequence {
+        let record = SyncRecord {
+            partner_id: String::new(),
+            sequence,
+            luwid: Luwid::ZERO,
+            last_batch: Vec::new(),
+            after_reset: false,
+        };
+        Sequence::new(&record, wrap, Start::default())
+    }
+
+    #[test]
+    fn one_follows_seqwrap() {
+        assert_eq!((following(0, 100), following(99, 100), following(100, 100)), (1, 100, 1));
+        assert_eq!(following(999_999_999, 999_999_999), 1);
+        assert_eq!(following(i32::MAX, i32::MAX), 1);
+        let mut sequence = after(99, 100);
+        assert_eq!(sequence.take(name(100, 1), &[]), Ok(Recognised::New));
+        assert_eq!(sequence.take(name(1, 1), &[]), Ok(Recognised::New));
+    }
+
+    #[test]
+    fn repeats_need_number_and_msg_id() {
+        let named = [name(4, 4), name(5, 5)];
+        let mut sequence = after(5, 100);
+        assert_eq!(sequence.take(name(4, 9), &named), Err(DoesNotFollow { expected: 6, found: 4, named: true }));
+        assert_eq!(sequence.take(name(3, 3), &named), Err(DoesNotFollow { expected: 6, found: 3, named: false }));
+        assert_eq!(sequence.take(name(4, 4), &named), Ok(Recognised::Repeat));
+        assert_eq!(sequence.take(name(5, 9), &named), Err(DoesNotFollow { expected: 5, found: 5, named: true }));
+        assert_eq!(sequence.take(name(5, 5), &named), Ok(Recognised::Repeat));
+        assert_eq!(sequence.take(name(6, 6), &named), Ok(Recognised::New));
+    }
+
+    #[test]
+    fn a_repetition_may_not_jump() {
+        let named = [name(4, 4), name(5, 5)];
+        let mut sequence = after(5, 100);
+        assert_eq!(sequence.take(name(4, 4), &named), Ok(Recognised::Repeat));
+        assert_eq!(sequence.take(name(6, 6), &named), Err(DoesNotFollow { expected: 5, found: 6, named: false }));
+    }
+
+    #[test]
+    fn names_above_the_record_are_repeats_by_id_and_new_otherwise() {
+        // Non-persistent messages 6 and 7 were committed early; the confirmed number stayed 5.
+        let named = [name(6, 6), name(7, 7)];
+        let mut again = after(5, 100);
+        assert_eq!(again.take(name(6, 6), &named), Ok(Recognised::Repeat));
+        assert_eq!(again.take(name(7, 7), &named), Ok(Recognised::Repeat));
+        assert_eq!(again.take(name(8, 8), &named), Ok(Recognised::New));
+        let mut lost_at_the_partner = after(5, 100);
+        assert_eq!(lost_at_the_partner.take(name(6, 8), &named), Ok(Recognised::New));
+    }
+
+    #[test]
+    fn after_a_reset_either_number_once() {
+        let start = Start { skip_one: true, ..Start::default() };
+        for first in [7, 8] {
+            let mut sequence = after(50, 100);
+            sequence.reset(6, start);
+            assert_eq!(sequence.take(name(first, 1), &[]), Ok(Recognised::New), "{first}");
+            assert!(sequence.take(name(first + 2, 1), &[]).is_err());
+            assert_eq!(sequence.take(name(first + 1, 1), &[]), Ok(Recognised::New));
+        }
+        let mut sequence = after(50, 100);
+        sequence.reset(6, start);
+        assert!(sequence.take(name(9, 1), &[]).is_err());
+    }
+}
