@@ -14,10 +14,12 @@
 
 pub mod admin;
 pub mod channel;
+pub mod cli;
 pub mod codepage;
 pub mod config;
 pub mod mapping;
 pub mod message;
 pub mod target;
 pub mod telemetry;
+pub mod tls;
 pub mod wire;

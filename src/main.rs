@@ -1,2 +1,5 @@
-//! x
-fn main() {}
+//! The `mqferry` command.
+
+fn main() -> std::process::ExitCode {
+    mqferry::cli::main()
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mqferry::channel::definition::ChannelType;
 use mqferry::config::{self, Plan, Problems};
-use mqferry::mapping::Destination;
+use mqferry::mapping::{BodyMode, Destination};
 
 fn files(prefix: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
@@ -70,7 +70,8 @@ fn what_is_left_out_has_the_defaults_of_mq_where_mq_has_one() {
 fn every_key_is_read() {
     let plan = valid("valid_everything.toml");
     assert_eq!(plan.name, "AMQGW");
-    assert_eq!(plan.aliases, ["QM2", "QM3"]);
+    assert_eq!(plan.policy.name, "AMQGW");
+    assert_eq!(plan.policy.aliases, ["QM2", "QM3"]);
     assert_eq!(plan.deadq, Destination::Queue("UNDELIVERED".into()));
     assert_eq!(plan.listener.to_string(), "[::]:1515");
     assert_eq!(plan.admin.to_string(), "127.0.0.1:9000");
@@ -80,7 +81,10 @@ fn every_key_is_read() {
     assert_eq!(first.chltype, ChannelType::Rcvr);
     assert_eq!((first.batchsz, first.maxmsgl, first.hbint, first.seqwrap), (9999, 4_194_304, 0, 100));
     assert_eq!((second.name.as_str(), second.chltype), ("QM2.TO.AMQGW", ChannelType::Rqstr));
-    assert_eq!(plan.routes.len(), 2);
+    let to = |queue, qmgr| plan.policy.route(queue, qmgr).unwrap();
+    assert_eq!(to("PAYMENTS.IN", "QM2").destination, Destination::Topic("payments".into()));
+    assert_eq!(to("PAYMENTS.IN", "QM3").route, None);
+    assert_eq!(to("BLOBS", "AMQGW").body, BodyMode::Bytes);
     assert!(!format!("{plan:?}").contains("hunter2"), "a secret is shown");
 }
 

@@ -1,24 +1,17 @@
 //! Every message that IBM's own software wrote, taken apart and put together again. What it should hold stands
 //! beside it in a JSON file, written by the program that made it, not by us.
 
+#[path = "support/ibm_samples.rs"]
+mod ibm_samples;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bytes::Bytes;
-use mqferry::message::{Chars, Coding, Description, Envelope, FieldValue, Header, Md, MdV2, Mde, Structure, Xqh};
+use ibm_samples::{description, files, first_of};
+use mqferry::message::{Chars, Coding, Envelope, FieldValue, Header, Md, MdV2, Mde, Structure, Xqh};
 use mqferry::wire::ByteOrder;
 use serde_json::Value;
-
-fn files(folder: &str) -> Vec<(PathBuf, Value)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol-captures").join(folder);
-    let mut names: Vec<_> = fs::read_dir(&folder)
-        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .collect();
-    names.sort();
-    names.into_iter().map(|path| (path.clone(), serde_json::from_slice(&fs::read(path).unwrap()).unwrap())).collect()
-}
 
 fn int(value: &Value) -> i32 {
     i32::try_from(value.as_i64().unwrap()).unwrap()
@@ -26,27 +19,6 @@ fn int(value: &Value) -> i32 {
 
 fn unhex(hex: &str) -> Vec<u8> {
     hex.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
-}
-
-fn description(format: &str, encoding: i32, ccsid: i32) -> Description {
-    Description { encoding, ccsid, format: Chars::from_text(format, Coding::default()).unwrap() }
-}
-
-/// How the file's first header is announced.
-fn announced_by(class: &str) -> &'static str {
-    match class {
-        "MQXQH" => "MQXMIT",
-        "MQMD" => "MQMD",
-        "MQRFH2" => "MQHRF2",
-        "MQRMH" => "MQHREF",
-        "MQTM" => "MQTRIG",
-        "MQWIH" => "MQHWIH",
-        "MQCIH" => "MQCICS",
-        "MQIIH" => "MQIMS",
-        "MQDH" => "MQHDIST",
-        "MQSAPH" => "MQHSAP",
-        other => panic!("no format for {other}"),
-    }
 }
 
 /// The fields as the JSON has them: name and value, text without its padding. MQRFH2's folders, which the fixed part
@@ -74,8 +46,11 @@ fn found_fields(structure: &Structure) -> Vec<(String, FieldValue)> {
     structure.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
 }
 
-/// What the JSON says of the file's structures: name, offset, length, fields. MQXQH's descriptor stands alone.
-fn expected_structures(sample: &Value) -> Vec<(String, usize, usize, Vec<(String, FieldValue)>)> {
+/// Name, offset, length and fields of a structure.
+type Expected = (String, usize, usize, Vec<(String, FieldValue)>);
+
+/// What the JSON says of the file's structures. MQXQH's descriptor stands alone.
+fn expected_structures(sample: &Value) -> Vec<Expected> {
     let mut all = Vec::new();
     for header in sample["headers"].as_array().unwrap() {
         let class = header["class"].as_str().unwrap().to_owned();
@@ -100,10 +75,7 @@ fn every_header_sample_has_the_fields_of_its_json_and_comes_out_again() {
     for (path, sample) in files("ibm-headers") {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let bytes = Bytes::from(fs::read(path.with_extension("bin")).unwrap());
-        let class = sample["headers"][0]["class"].as_str().unwrap();
-        let class = if class == "MQMD2" || class == "MQMD1" { "MQMD" } else { class };
-        let first = description(announced_by(class), int(&sample["encoding"]), int(&sample["ccsid"]));
-        let envelope = Envelope::parse_as(vec![bytes.clone()], first).unwrap();
+        let envelope = Envelope::parse_as(vec![bytes.clone()], first_of(&sample)).unwrap();
 
         assert_eq!(envelope.notes, [] as [&str; 0], "{name}");
         let found = envelope.structures();

@@ -3,7 +3,7 @@
 //! The file is TOML. Keys are MQSC keywords in lower case where MQ has the attribute. Unknown keys are refused.
 //! Secrets stand in files or in the environment, never in the configuration itself.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use toml::de::DeTable;
@@ -13,20 +13,27 @@ mod channel;
 pub mod names;
 pub mod plan;
 pub mod problem;
+mod route;
 pub mod secret;
 mod section;
 
-pub use plan::{BrokerPlan, Login, Plan, RoutePlan, TlsFiles};
+pub use plan::{BrokerPlan, Login, Plan, TlsFiles};
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 
 use problem::Report;
 use section::Section;
 
-use crate::mapping::Destination;
+use crate::mapping::{Destination, Policy};
 
 /// Where environment variables come from; tests hand in their own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Where the admin address is when the configuration does not say.
+pub const DEFAULT_ADMIN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9157);
+
+/// Where the listener is when the configuration does not say.
+pub const DEFAULT_LISTENER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 1414);
 
 /// Reads and checks a configuration file, and the secrets that it names.
 ///
@@ -34,15 +41,31 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// Everything that is wrong with it, at once.
 pub fn load(file: &Path) -> Result<Plan, Problems> {
     let name = file.display().to_string();
-    match std::fs::read_to_string(file) {
-        Ok(text) => read(&name, &text, &|variable| std::env::var(variable).ok()),
-        Err(error) => Err(Problems(vec![Problem {
-            file: name,
+    read(&name, &text_of(file)?, &|variable| std::env::var(variable).ok())
+}
+
+/// Only the `[admin] address` of a configuration file, for those who may not read its secrets.
+///
+/// # Errors
+/// When the file cannot be read, is not TOML, or holds a wrong address.
+pub fn admin_address(file: &Path) -> Result<SocketAddr, Problems> {
+    let (name, text) = (file.display().to_string(), text_of(file)?);
+    let mut report = Report::new(&name, &text);
+    let (document, errors) = DeTable::parse_recoverable(&text);
+    errors.iter().for_each(|error| report.syntax(error));
+    let address = address(&mut Section::root(document.get_ref()), &mut report, "admin", DEFAULT_ADMIN);
+    if report.is_empty() { Ok(address) } else { Err(report.into_problems()) }
+}
+
+fn text_of(file: &Path) -> Result<String, Problems> {
+    std::fs::read_to_string(file).map_err(|error| {
+        Problems(vec![Problem {
+            file: file.display().to_string(),
             line: None,
             key: String::new(),
             text: format!("cannot be read ({error}); name a configuration file with -c FILE"),
-        }])),
-    }
+        }])
+    })
 }
 
 /// Checks the text of a configuration; `file` is its name in messages.
@@ -64,24 +87,27 @@ pub fn read(file: &str, text: &str, environment: Environment<'_>) -> Result<Plan
         }
     }
     let deadq = deadq(&mut root, &mut report);
-    let listener = address(&mut root, &mut report, "listener", SocketAddr::from(([0, 0, 0, 0], 1414)));
+    let listener = address(&mut root, &mut report, "listener", DEFAULT_LISTENER);
     let broker = broker::read(&mut root, &mut report, environment);
-    let admin = address(&mut root, &mut report, "admin", SocketAddr::from(([127, 0, 0, 1], 9157)));
+    let admin = address(&mut root, &mut report, "admin", DEFAULT_ADMIN);
     let channels = channel::read(&mut root, &mut report);
-    let routes = routes(&mut root, &mut report);
+    let routes = route::read(&mut root, &mut report);
     root.finish(&mut report, &[]);
 
     match (name, broker, report.is_empty()) {
         (Some(name), Some(broker), true) => Ok(Plan {
             file: file.into(),
+            policy: Policy {
+                name: name.clone(),
+                aliases: aliases.into_iter().map(|alias| alias.value).collect(),
+                routes,
+            },
             name,
-            aliases: aliases.into_iter().map(|alias| alias.value).collect(),
             deadq,
             listener,
             broker,
             admin,
             channels,
-            routes,
         }),
         _ => Err(report.into_problems()),
     }
@@ -140,32 +166,4 @@ fn address(root: &mut Section<'_>, report: &mut Report<'_>, name: &str, default:
     }
     section.finish(report, &[]);
     address
-}
-
-fn routes(root: &mut Section<'_>, report: &mut Report<'_>) -> Vec<RoutePlan> {
-    let mut routes = Vec::new();
-    for mut section in root.sections(report, "route") {
-        let span = section.span().cloned().unwrap_or(0..0);
-        let value =
-            |section: &mut Section<'_>, report: &mut Report<'_>, key| section.text(report, key).map(|text| text.value);
-        let route = RoutePlan {
-            remote_queue: value(&mut section, report, "remote_queue"),
-            remote_qmgr: value(&mut section, report, "remote_qmgr"),
-            destination: value(&mut section, report, "destination"),
-            body: value(&mut section, report, "body"),
-            line: report.line(&span),
-        };
-        if route.remote_queue.is_none() && route.remote_qmgr.is_none() {
-            let problem = "has neither remote_queue nor remote_qmgr; say which messages it is for, \
-                           remote_queue = \"*\" is all";
-            report.missing(Some(&span), "route", problem);
-        }
-        if route.destination.is_none() && route.body.is_none() {
-            let problem = "changes nothing; add destination = \"queue://NAME\" or \"topic://NAME\"";
-            report.missing(Some(&span), "route", problem);
-        }
-        section.finish(report, &[]);
-        routes.push(route);
-    }
-    routes
 }

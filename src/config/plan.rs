@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::Secret;
 use crate::channel::{Definition, Identity};
-use crate::mapping::Destination;
+use crate::mapping::{Destination, Policy};
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -14,8 +14,6 @@ pub struct Plan {
     pub file: PathBuf,
     /// `name`: our queue-manager name, as partners see it.
     pub name: String,
-    /// `aliases`: queue managers that we stand in for.
-    pub aliases: Vec<String>,
     /// `deadq`: where messages go that cannot be delivered.
     pub deadq: Destination,
     /// `[listener] address`.
@@ -26,8 +24,8 @@ pub struct Plan {
     pub admin: SocketAddr,
     /// `[[channel]]`, in the order of the file; no two of one name.
     pub channels: Vec<Definition>,
-    /// `[[route]]`, in the order of the file; the first that matches decides.
-    pub routes: Vec<RoutePlan>,
+    /// `name`, `aliases` and `[[route]]`, as the mapping asks for them for each message.
+    pub policy: Policy,
 }
 
 /// How to reach the broker.
@@ -59,21 +57,6 @@ pub struct TlsFiles {
     pub cert_file: Option<PathBuf>,
     /// `key_file`: its private key.
     pub key_file: Option<PathBuf>,
-}
-
-/// A `[[route]]` as it is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoutePlan {
-    /// `remote_queue`: pattern for the queue that the message was put to.
-    pub remote_queue: Option<String>,
-    /// `remote_qmgr`: pattern for the queue manager.
-    pub remote_qmgr: Option<String>,
-    /// `destination`: where such messages go.
-    pub destination: Option<String>,
-    /// `body`: how the body is published.
-    pub body: Option<String>,
-    /// Line of its heading, for messages.
-    pub line: usize,
 }
 
 impl Plan {

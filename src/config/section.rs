@@ -29,11 +29,6 @@ impl<'t> Section<'t> {
         Self { path: String::new(), table: Some(table), span: None, known: Vec::new() }
     }
 
-    /// Where its heading stands; none if it is not in the file.
-    pub(super) fn span(&self) -> Option<&Range<usize>> {
-        self.span.as_ref()
-    }
-
     /// The key as the operator would write it with all tables around it.
     pub(super) fn key(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }

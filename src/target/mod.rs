@@ -9,11 +9,15 @@ use crate::channel::record::{ChannelKey, SyncRecord};
 use crate::mapping::Publication;
 use crate::wire::Luwid;
 
+pub mod address;
+pub mod amqp;
 pub mod embedded;
 pub mod error;
 pub mod memory;
 pub mod record;
 
+pub use address::BrokerAddress;
+pub use amqp::AmqpTarget;
 pub use embedded::Embedded;
 pub use error::{Refusal, Side, TargetError};
 pub use memory::Memory;

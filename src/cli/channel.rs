@@ -1,0 +1,206 @@
+//! `channel`: looks at and operates the channels of a running gateway, over its admin address.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use bytes::Bytes;
+use clap::{Args, Subcommand};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::{Method, Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::net::TcpStream;
+
+use super::table::table;
+use super::{Failure, Outcome};
+use crate::admin::ChannelView;
+use crate::config;
+
+/// How long a gateway may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The largest answer that is read, in bytes; thousands of channels fit.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// What to do with channels.
+#[derive(Clone, Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  mqferry channel status
+  mqferry channel status QM1.TO.AMQGW --json
+  mqferry channel stop QM1.TO.AMQGW -c gateway.toml
+  mqferry channel start QM1.TO.AMQGW --admin http://127.0.0.1:9157")]
+pub enum ChannelCommand {
+    /// What channels do, in the words of DISPLAY CHSTATUS
+    Status {
+        /// Only this channel
+        #[arg(value_name = "NAME")]
+        name: Option<String>,
+        /// One list of objects; with NAME one object
+        #[arg(long)]
+        json: bool,
+        /// Which gateway.
+        #[command(flatten)]
+        gateway: Gateway,
+    },
+    /// Take callers again
+    Start(Operation),
+    /// End between batches, then refuse callers, as STOP CHANNEL MODE(QUIESCE)
+    Stop(Operation),
+}
+
+/// One channel.
+#[derive(Clone, Debug, Args)]
+pub struct Operation {
+    /// The channel
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The status after it, one object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    gateway: Gateway,
+}
+
+/// Which gateway.
+#[derive(Clone, Debug, Args)]
+pub struct Gateway {
+    /// Configuration of the gateway: its [admin] address is used
+    #[arg(short = 'c', long = "config", env = "MQFERRY_CONFIG", value_name = "FILE", conflicts_with = "admin")]
+    file: Option<PathBuf>,
+    /// Admin address of the gateway, http://127.0.0.1:9157 by default
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
+}
+
+impl Gateway {
+    /// `host:port`.
+    fn authority(&self) -> Result<String, Failure> {
+        if let Some(url) = &self.admin {
+            let rest = url.strip_prefix("http://").unwrap_or(url).trim_end_matches('/');
+            return match rest.rsplit_once(':') {
+                Some((host, port)) if !host.is_empty() && !host.contains('/') && port.parse::<u16>().is_ok() => {
+                    Ok(rest.to_owned())
+                }
+                _ => Err(Failure::Wrong(format!("--admin {url}: write it as http://127.0.0.1:9157"))),
+            };
+        }
+        Ok(match &self.file {
+            Some(file) => config::admin_address(file)?.to_string(),
+            None => config::DEFAULT_ADMIN.to_string(),
+        })
+    }
+}
+
+/// Does it.
+///
+/// # Errors
+/// When no gateway answers, or it does not know the channel.
+pub async fn run(command: ChannelCommand) -> Outcome {
+    match command {
+        ChannelCommand::Status { name: Some(name), json, gateway } => {
+            let channel: ChannelView = ask(&gateway, Method::GET, &path(&name, "")).await?;
+            if json { print_json(&channel) } else { Ok(println!("{}", one(&channel))) }
+        }
+        ChannelCommand::Status { name: None, json, gateway } => {
+            let channels: Vec<ChannelView> = ask(&gateway, Method::GET, "/channels").await?;
+            if json { print_json(&channels) } else { Ok(println!("{}", all(&channels))) }
+        }
+        ChannelCommand::Start(operation) => operate(operation, "/start").await,
+        ChannelCommand::Stop(operation) => operate(operation, "/stop").await,
+    }
+}
+
+async fn operate(operation: Operation, verb: &str) -> Outcome {
+    let channel: ChannelView = ask(&operation.gateway, Method::POST, &path(&operation.name, verb)).await?;
+    if operation.json { print_json(&channel) } else { Ok(println!("{}: {}", channel.channel, channel.status)) }
+}
+
+fn print_json(value: &impl serde::Serialize) -> Outcome {
+    println!("{}", serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?);
+    Ok(())
+}
+
+/// Legal characters of a channel's name other than letters and digits are `.`, `/`, `_` and `%`.
+fn path(name: &str, verb: &str) -> String {
+    let mut path = "/channels/".to_owned();
+    for byte in name.bytes() {
+        match byte {
+            b'.' | b'_' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => path.push(char::from(byte)),
+            other => path.push_str(&format!("%{other:02X}")),
+        }
+    }
+    path + verb
+}
+
+async fn ask<T: DeserializeOwned>(gateway: &Gateway, method: Method, path: &str) -> Result<T, Failure> {
+    let authority = gateway.authority()?;
+    let answer = tokio::time::timeout(PATIENCE, request(&authority, method, path)).await;
+    Ok(answer.map_err(|_| anyhow!("the gateway at http://{authority} took longer than {PATIENCE:?}"))??)
+}
+
+async fn request<T: DeserializeOwned>(authority: &str, method: Method, path: &str) -> anyhow::Result<T> {
+    let stream = TcpStream::connect(authority).await.with_context(|| {
+        format!("no gateway answers at http://{authority}; is it running? name its address with --admin or -c")
+    })?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    let request =
+        Request::builder().method(method).uri(path).header(header::HOST, authority).body(Empty::<Bytes>::new())?;
+    let exchange = async {
+        let answer = sender.send_request(request).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), LARGEST_ANSWER).collect().await.map_err(|error| anyhow!(error))?;
+        Ok::<_, anyhow::Error>((status, body.to_bytes()))
+    };
+    let connected = async {
+        // Its own errors come out of the exchange too; when it ends well there is nothing more to wait for.
+        let _ = connection.await;
+        std::future::pending::<()>().await;
+    };
+    let (status, body) = tokio::select! {
+        exchanged = exchange => exchanged.with_context(|| format!("http://{authority} does not speak as a gateway does"))?,
+        () = connected => bail!("the gateway at http://{authority} hung up"),
+    };
+    if status != StatusCode::OK {
+        let said: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+        match said.get("error").and_then(serde_json::Value::as_str) {
+            Some(error) => bail!("{error}"),
+            None => bail!("http://{authority}{path} answers {status}; is that a gateway?"),
+        }
+    }
+    serde_json::from_slice(&body).with_context(|| format!("http://{authority}{path} is not what a gateway answers"))
+}
+
+fn all(channels: &[ChannelView]) -> String {
+    let heading =
+        ["CHANNEL", "STATUS", "SUBSTATE", "RQMNAME", "CONNAME", "CURSEQNO", "LSTSEQNO", "MSGS", "BATCHES", "INDOUBT"];
+    let rows = channels.iter().map(|channel| {
+        vec![
+            channel.channel.clone(),
+            channel.status.clone(),
+            channel.substate.clone(),
+            channel.rqmname.clone(),
+            channel.conname.clone(),
+            channel.curseqno.to_string(),
+            channel.lstseqno.to_string(),
+            channel.msgs.to_string(),
+            channel.batches.to_string(),
+            channel.indoubt.clone(),
+        ]
+    });
+    table(&heading, &[5, 6, 7, 8], rows)
+}
+
+fn one(channel: &ChannelView) -> String {
+    let fields = serde_json::to_value(channel).unwrap_or_default();
+    let rows = fields.as_object().into_iter().flatten().map(|(key, value)| {
+        let value = match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        vec![key.clone(), value]
+    });
+    table(&["ATTRIBUTE", "VALUE"], &[], rows)
+}

@@ -1,0 +1,249 @@
+//! One unit of work: a transaction of the broker that holds a batch's messages and, at the end, the sync record.
+//!
+//! Messages are sent ahead of their answers. ActiveMQ answers a message that it refuses at once, leaves the link
+//! open and the transaction usable, so a refusal concerns that message alone.
+
+use std::time::Duration;
+
+use fe2o3_amqp::link::delivery::DeliveryFut;
+use fe2o3_amqp::transaction::{PostError, Transaction, TransactionDischarge as _, TransactionPosting as _};
+use fe2o3_amqp::types::definitions::{self, AmqpError, ErrorCondition, LinkError};
+use fe2o3_amqp::types::messaging::Outcome as AmqpOutcome;
+use fe2o3_amqp::{Sendable, Sender};
+use tokio::time::Instant;
+
+use super::Limits;
+use super::connection::{Connection, one_line, say};
+use super::lease::Lease;
+use super::message::{Outgoing, to_amqp};
+use crate::channel::record::SyncRecord;
+use crate::mapping::Publication;
+use crate::target::{Outcome, Refusal, Side, TargetError, Unit};
+
+/// MQRC_MSG_TOO_BIG_FOR_Q, MQRC_NOT_AUTHORIZED, MQRC_Q_FULL, MQRC_UNKNOWN_OBJECT_NAME, MQRC_UNEXPECTED_ERROR.
+const TOO_BIG: i32 = 2030;
+const NOT_AUTHORIZED: i32 = 2035;
+const FULL: i32 = 2053;
+const UNKNOWN_OBJECT: i32 = 2085;
+const UNEXPECTED: i32 = 2195;
+
+/// The answer to one message, when it comes.
+pub(super) type Answer = DeliveryFut<Result<AmqpOutcome, PostError>>;
+
+/// What became of handing a message over.
+pub(super) enum Posted {
+    /// It is on its way.
+    Sent(Answer),
+    /// It never left.
+    Refused(Refusal),
+}
+
+/// Sends `message` within `transaction`, waiting for credit only.
+pub(super) async fn post(
+    connection: &Connection,
+    transaction: &Transaction<'_>,
+    sender: &mut Sender,
+    message: Outgoing,
+    limit: Duration,
+) -> Result<Posted, TargetError> {
+    let sendable = Sendable::builder().message(message).build();
+    let sending = async {
+        match transaction.post_batchable(sender, sendable).await {
+            Ok(answer) => Ok(Posted::Sent(answer)),
+            Err(PostError::MessageSizeExceeded(error)) => Ok(Posted::Refused(Refusal {
+                reason: TOO_BIG,
+                text: format!("{} bytes are more than the {} that the broker takes", error.size, error.max_size),
+            })),
+            Err(PostError::MessageEncodeError) => Ok(Posted::Refused(Refusal {
+                reason: UNEXPECTED,
+                text: "the message cannot be written as AMQP".to_owned(),
+            })),
+            Err(error) => Err(error),
+        }
+    };
+    connection.wait("sending a message", limit, sending).await
+}
+
+/// An open unit of work; dropping it rolls it back.
+#[derive(Debug)]
+pub struct AmqpUnit<'a> {
+    transaction: Transaction<'a>,
+    sender: &'a mut Sender,
+    lease: &'a mut Lease,
+    connection: &'a Connection,
+    limits: Limits,
+    pending: Vec<(usize, Pending)>,
+}
+
+impl Drop for AmqpUnit<'_> {
+    /// The library sends the rollback when `transaction` is dropped; the claim must know.
+    fn drop(&mut self) {
+        if !self.transaction.is_discharged() {
+            self.lease.unit_dropped();
+        }
+    }
+}
+
+enum Pending {
+    Sent(Answer),
+    Refused(Refusal),
+}
+
+impl std::fmt::Debug for Pending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sent(_) => f.write_str("Sent"),
+            Self::Refused(refusal) => write!(f, "Refused({refusal})"),
+        }
+    }
+}
+
+impl<'a> AmqpUnit<'a> {
+    pub(super) fn new(
+        transaction: Transaction<'a>,
+        sender: &'a mut Sender,
+        lease: &'a mut Lease,
+        connection: &'a Connection,
+        limits: Limits,
+    ) -> Self {
+        Self { transaction, sender, lease, connection, limits, pending: Vec::new() }
+    }
+
+    /// The unit is lost, and the claim with it.
+    fn give_up(&mut self, error: TargetError) -> TargetError {
+        self.lease.end(error.clone());
+        self.connection.cut();
+        error
+    }
+
+    /// The answer to one message.
+    async fn answer(&self, answer: Answer, limit: Duration) -> Result<Result<(), Refusal>, TargetError> {
+        let answered = async {
+            match answer.await {
+                Ok(AmqpOutcome::Accepted(_)) => Ok(Ok(())),
+                Ok(AmqpOutcome::Rejected(rejected)) => Ok(Err(refusal(rejected.error.as_ref()))),
+                Ok(other) => Ok(Err(Refusal {
+                    reason: UNEXPECTED,
+                    text: format!("the broker did not take it: {}", one_line(&other)),
+                })),
+                // A bare state instead of a transactional one is how ActiveMQ refuses; the library keeps no reason.
+                Err(PostError::IllegalDeliveryState) => Ok(Err(refusal(self.connection.watch.take_refusal().as_ref()))),
+                Err(error) => Err(error),
+            }
+        };
+        self.connection.wait("waiting for the answer to a message", limit, answered).await
+    }
+
+    async fn settle_all(&mut self) -> Result<Vec<(usize, Refusal)>, TargetError> {
+        let deadline = Instant::now() + self.limits.settle;
+        let mut refusals = Vec::new();
+        for (index, pending) in std::mem::take(&mut self.pending) {
+            let outcome = match pending {
+                Pending::Sent(answer) => {
+                    self.answer(answer, deadline.saturating_duration_since(Instant::now())).await?
+                }
+                Pending::Refused(refusal) => Err(refusal),
+            };
+            if let Err(refusal) = outcome {
+                refusals.push((index, refusal));
+            }
+        }
+        Ok(refusals)
+    }
+
+    /// Everything of a commit but the commit.
+    async fn prepare(&mut self, record: &SyncRecord) -> Result<String, TargetError> {
+        if let Some((index, refusal)) = self.settle_all().await?.into_iter().next() {
+            return Err(TargetError {
+                side: Side::Ours,
+                text: format!("message {index} was refused after the unit was settled: {refusal}"),
+                retry: true,
+            });
+        }
+        self.lease.take_held(self.connection, &self.transaction, self.limits.answer).await?;
+        let (message, text) = self.lease.successor(record);
+        let posted = post(self.connection, &self.transaction, self.sender, message, self.limits.answer).await?;
+        // The record's own answer must be in: were it refused, the commit would keep the messages without it.
+        let outcome = match posted {
+            Posted::Sent(answer) => self.answer(answer, self.limits.answer).await?,
+            Posted::Refused(refusal) => Err(refusal),
+        };
+        match outcome {
+            Ok(()) => Ok(text),
+            Err(refusal) => Err(self.lease.refused_by(self.connection.broker(), &refusal.text)),
+        }
+    }
+}
+
+impl Unit for AmqpUnit<'_> {
+    async fn stage(&mut self, index: usize, publication: Publication) -> Result<(), TargetError> {
+        let pending = match to_amqp(publication) {
+            Err(refusal) => Pending::Refused(refusal),
+            Ok(message) => {
+                let limit = self.limits.settle;
+                match post(self.connection, &self.transaction, self.sender, message, limit).await {
+                    Ok(Posted::Sent(answer)) => Pending::Sent(answer),
+                    Ok(Posted::Refused(refusal)) => Pending::Refused(refusal),
+                    Err(error) => return Err(self.give_up(error)),
+                }
+            }
+        };
+        self.pending.push((index, pending));
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<Vec<(usize, Refusal)>, TargetError> {
+        match self.settle_all().await {
+            Ok(refusals) => Ok(refusals),
+            Err(error) => Err(self.give_up(error)),
+        }
+    }
+
+    async fn commit(mut self, record: SyncRecord) -> Outcome {
+        let text = match self.prepare(&record).await {
+            Ok(text) => text,
+            Err(error) => {
+                // The discharge was never sent, so the end of the connection rolls all of it back.
+                let error = self.give_up(error);
+                return Outcome::RolledBack(error);
+            }
+        };
+        let discharge = self.transaction.discharge(false);
+        match self.connection.wait("committing", self.limits.commit, discharge).await {
+            Ok(()) => {
+                self.lease.replaced(record, text);
+                Outcome::Committed
+            }
+            // Also when the broker answers that the commit failed: how far it came, only the record tells.
+            Err(error) => Outcome::InDoubt(self.give_up(error)),
+        }
+    }
+
+    async fn rollback(mut self) {
+        let rollback = self.transaction.discharge(true);
+        if let Err(error) = self.connection.wait("rolling back", self.limits.answer, rollback).await {
+            self.give_up(error);
+        }
+    }
+}
+
+/// The broker's reason, as an MQ administrator knows it.
+fn refusal(error: Option<&definitions::Error>) -> Refusal {
+    let Some(error) = error else {
+        return Refusal {
+            reason: UNEXPECTED,
+            text: "refused by the broker without a reason; its log may say more".into(),
+        };
+    };
+    let text = say(error);
+    let reason = match &error.condition {
+        ErrorCondition::AmqpError(AmqpError::UnauthorizedAccess) => NOT_AUTHORIZED,
+        ErrorCondition::AmqpError(AmqpError::ResourceLimitExceeded) => FULL,
+        ErrorCondition::AmqpError(AmqpError::NotFound) => UNKNOWN_OBJECT,
+        ErrorCondition::LinkError(LinkError::MessageSizeExceeded) => TOO_BIG,
+        // ActiveMQ says `failed` for everything else; its exceptions' texts are all there is.
+        _ if text.contains("destination") || text.contains("Destination") => UNKNOWN_OBJECT,
+        _ => UNEXPECTED,
+    };
+    Refusal { reason, text }
+}
