@@ -5,6 +5,7 @@ pub mod charset;
 pub mod collection;
 mod dead_letter;
 mod descriptor;
+pub mod explain;
 mod folders;
 pub mod id;
 pub mod markup;
