@@ -66,7 +66,7 @@ fn every_coding_is_read_and_written() {
         assert_eq!(envelope.body.parts(), [Bytes::copy_from_slice(body)], "{file}");
         assert_eq!((envelope.body.format.as_str(), envelope.body.ccsid), ("MQSTR", ccsid), "{file}");
         assert_eq!(envelope.encode(), bytes, "{file}");
-        assert_eq!(peek_msg_id(&[bytes.clone()]), md.msg_id);
+        assert_eq!(peek_msg_id(std::slice::from_ref(&bytes)), md.msg_id);
         assert_eq!(
             Coding::detect(&bytes).map(|found| (found.byte_order, found.alphabet)),
             Some((byte_order, alphabet))

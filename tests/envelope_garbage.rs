@@ -155,8 +155,7 @@ fn rfh2(folders: &[&str]) -> Vec<u8> {
 
 /// A bare descriptor that announces an MQRFH2, and this behind it.
 fn described(data: Vec<u8>) -> (Bytes, Description) {
-    let mut md = Md::default();
-    md.format = description("MQHRF2", 0, 0).format;
+    let md = Md { format: description("MQHRF2", 0, 0).format, ..Md::default() };
     let mut message = md.encode(Coding::default());
     message.extend_from_slice(&data);
     (message.into(), description("MQMD", 273, 1208))

@@ -1,7 +1,8 @@
 //! Headers that applications and bridges to other systems write: IMS, CICS, work load, triggers, SAP
 //! (order and types of their fields: IBM's own client, O).
 
-use super::record::{FieldType, Fields, Reader, open_structure, record, structure};
+use super::record::{FieldType, Fields, Reader, record};
+use super::structure::{open_structure, structure};
 use super::{Chars, Coding, Description, FieldValue};
 
 open_structure! {

@@ -4,7 +4,8 @@ use crate::wire::{Alphabet, ByteOrder, Malformed};
 
 use super::constants::{encoding, expiry, msg_type};
 use super::put_time::{millis_of_put_time, put_time_of_millis};
-use super::record::{self, FieldType, Reader, record, structure};
+use super::record::{self, FieldType, Reader, record};
+use super::structure::structure;
 use super::{Chars, Coding, Description, FieldValue};
 
 structure! {

@@ -1,7 +1,8 @@
 //! Headers that queue managers themselves write behind the descriptor (wire reference, headers, D).
 
 use super::descriptor::MdV2;
-use super::record::{Fields, open_structure, structure};
+use super::record::Fields;
+use super::structure::{open_structure, structure};
 use super::{Chars, Coding, Description, FieldValue};
 
 structure! {

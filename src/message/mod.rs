@@ -23,6 +23,7 @@ mod parts;
 mod put_time;
 mod record;
 mod rfh2;
+mod structure;
 
 pub use bridges::{Cih, Iih, Saph, Tm, Wih};
 pub use chars::{Chars, Unfit};
