@@ -19,6 +19,7 @@ pub mod codepage;
 pub mod config;
 pub mod mapping;
 pub mod message;
+pub mod partner;
 pub mod target;
 pub mod telemetry;
 pub mod tls;

@@ -1,0 +1,211 @@
+//! The exchange of INITIAL_DATA by the end that calls.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::conversation::Conversation;
+use super::{Options, PartnerError, Report};
+use crate::wire::initial_data::{Fap4, Fap9, Fap11};
+use crate::wire::name::{BadName, Name};
+use crate::wire::{
+    CapFlags1, CapFlags2, CapFlags3, ControlFlags1, ErrFlags1, ErrFlags2, InitialData, Segment, SegmentType,
+};
+
+/// Rounds of INITIAL_DATA before the ends are said not to agree.
+const ROUNDS: u32 = 4;
+
+/// What both ends hold to (wire reference, channel flow 1.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// The lower FAP level.
+    pub fap_level: u8,
+    /// The smaller transmission size in bytes, TSH included.
+    pub max_transmission_size: i32,
+    /// The smaller message size in bytes.
+    pub max_msg_size: i32,
+    /// The smaller batch.
+    pub batchsz: u16,
+    /// The larger interval in seconds; 0 if either end has 0.
+    pub heartbeat_interval: i32,
+    /// Whether messages may be split.
+    pub split: bool,
+    /// Whether fast messages are agreed.
+    pub fast_messages: bool,
+    /// The partner's queue manager; blank below FAP 4.
+    pub partner: String,
+}
+
+/// The first offer.
+pub(super) fn offer(options: &Options) -> Result<InitialData, PartnerError> {
+    let speech = &options.speech;
+    if !(1..=15).contains(&speech.fap_level) {
+        return Err(PartnerError::Option(format!("FAP level {} is not one of 1 to 15", speech.fap_level)));
+    }
+    let bad = |what: &str, error: BadName| PartnerError::Option(format!("{what}: {error}"));
+    let mut cap_flags1 = CapFlags1::MSG_SEQ | CapFlags1::CONVERSION_CAPABLE;
+    cap_flags1.set(CapFlags1::SPLIT_MESSAGE, speech.split);
+    let mut cap_flags2 = CapFlags2::empty();
+    cap_flags2.set(CapFlags2::DIST_LIST_CAPABLE, speech.distribution_lists);
+    cap_flags2.set(CapFlags2::FAST_MESSAGES_REQUIRED, speech.fast_messages);
+    let mut msg_comp_list = [0xFF; 16];
+    msg_comp_list[0] = 0;
+    let mut pal = [0xFF; 20];
+    pal[..2].fill(0);
+    let mut offer = InitialData {
+        fap_level: speech.fap_level,
+        cap_flags1,
+        ecap_flags1: CapFlags1::empty(),
+        err_flags1: ErrFlags1::empty(),
+        reserved8: 0,
+        max_msg_per_batch: options.batchsz,
+        max_transmission_size: speech.max_transmission_size,
+        max_msg_size: options.maxmsgl,
+        seq_wrap: options.seqwrap,
+        channel_name: Name::new(&options.channel).map_err(|e| bad("channel", e))?,
+        fap4: Some(Fap4 {
+            cap_flags2,
+            ecap_flags2: CapFlags2::empty(),
+            ccsid: speech.ccsid,
+            qmgr_name: Name::new(&options.qmgr_name).map_err(|e| bad("queue manager", e))?,
+            heartbeat_interval: options.hbint,
+            efl_length: if speech.fap_level < 11 { 0 } else { 138 },
+        }),
+        fap9: Some(Fap9 {
+            err_flags2: ErrFlags2::empty(),
+            reserved103: 0,
+            hdr_comp_list: [0, 0xFF],
+            msg_comp_list,
+            reserved122: 0,
+            ssl_key_reset: 0,
+            conv_per_socket: 0,
+            cap_flags3: CapFlags3::MSG_PROP_CAPABLE,
+            ecap_flags3: CapFlags3::empty(),
+            reserved134: 0,
+            process_id: 1,
+            thread_id: 1,
+            trace_id: 1,
+            product_id: Name::fitted("MQMM09010200"),
+            qmgr_id: Name::new(&options.qmgr_id).map_err(|e| bad("queue-manager id", e))?,
+        }),
+        fap11: Some(Fap11 { pal, nonce: [0; 12] }),
+        rest: bytes::Bytes::new(),
+    };
+    cut_to_level(&mut offer);
+    Ok(offer)
+}
+
+/// Leaves out what the offer's FAP level does not have.
+fn cut_to_level(offer: &mut InitialData) {
+    if offer.fap_level < 11 {
+        offer.fap11 = None;
+    }
+    if offer.fap_level < 9 {
+        offer.fap9 = None;
+    }
+    if offer.fap_level < 4 {
+        offer.fap4 = None;
+    }
+}
+
+/// Offers, takes up counter-proposals, and comes back with what is agreed.
+pub(super) async fn negotiate<S: AsyncRead + AsyncWrite>(
+    conversation: &mut Conversation<S>,
+    options: &Options,
+    report: &mut Report,
+) -> Result<Agreed, PartnerError> {
+    let during = "to initial data";
+    let speech = &options.speech;
+    let mut offer = offer(options)?;
+    for _ in 0..ROUNDS {
+        let tsh = speech
+            .tsh(SegmentType::INITIAL_DATA)
+            .with_flags(ControlFlags1::from_bits_retain(speech.initial_data_flags));
+        let body = offer.encode(speech.byte_order, speech.alphabet);
+        conversation.send(&Segment::new(tsh, body)).await?;
+        conversation.flush().await?;
+        let answer = conversation.expect(options.answer_timeout, during).await?;
+        match answer.tsh.segment_type {
+            SegmentType::INITIAL_DATA => {}
+            SegmentType::STATUS_DATA => return Err(PartnerError::Refused { status: answer.status()?, during }),
+            other => return Err(PartnerError::Protocol(format!("{other} came where INITIAL_DATA was expected"))),
+        }
+        let theirs = answer.initial_data()?;
+        if !answer.tsh.flags1.contains(ControlFlags1::ERROR) {
+            return agree(&offer, &theirs);
+        }
+        let before = offer.clone();
+        take_up(&mut offer, &theirs)?;
+        if offer == before {
+            return Err(PartnerError::Negotiation(format!(
+                "the partner refuses {} {} and proposes nothing that can be changed",
+                theirs.err_flags1, theirs.ecap_flags1
+            )));
+        }
+        report.counter_proposals += 1;
+    }
+    Err(PartnerError::Negotiation(format!("no agreement after {ROUNDS} offers")))
+}
+
+/// Changes the offer to what the partner would accept, as far as that is within our own limits.
+fn take_up(offer: &mut InitialData, theirs: &InitialData) -> Result<(), PartnerError> {
+    if theirs.err_flags1.contains(ErrFlags1::SEQ_WRAP_VALUE) || offer.seq_wrap != theirs.seq_wrap {
+        return Err(PartnerError::Negotiation(format!(
+            "SEQWRAP is {} here and {} there; it must be equal",
+            offer.seq_wrap, theirs.seq_wrap
+        )));
+    }
+    for (flag, what) in [(ErrFlags1::CCSID, "CCSID"), (ErrFlags1::ENCODING, "encoding")] {
+        if theirs.err_flags1.contains(flag) {
+            return Err(PartnerError::Negotiation(format!("the partner refuses our {what}")));
+        }
+    }
+    offer.fap_level = offer.fap_level.min(theirs.fap_level.max(1));
+    offer.max_transmission_size = smaller(offer.max_transmission_size, theirs.max_transmission_size);
+    offer.max_msg_size = smaller(offer.max_msg_size, theirs.max_msg_size);
+    offer.max_msg_per_batch = offer.max_msg_per_batch.min(theirs.max_msg_per_batch.max(1));
+    offer.cap_flags1.remove(theirs.ecap_flags1);
+    if let (Some(mine), Some(their)) = (&mut offer.fap4, &theirs.fap4) {
+        mine.cap_flags2.remove(their.ecap_flags2);
+        mine.heartbeat_interval = heartbeat(mine.heartbeat_interval, their.heartbeat_interval);
+    }
+    if let (Some(mine), Some(their)) = (&mut offer.fap9, &theirs.fap9) {
+        mine.cap_flags3.remove(their.ecap_flags3);
+    }
+    cut_to_level(offer);
+    Ok(())
+}
+
+fn agree(offer: &InitialData, theirs: &InitialData) -> Result<Agreed, PartnerError> {
+    if offer.seq_wrap != theirs.seq_wrap {
+        return Err(PartnerError::Negotiation(format!(
+            "SEQWRAP is {} here and {} there; it must be equal",
+            offer.seq_wrap, theirs.seq_wrap
+        )));
+    }
+    let fast = |id: &InitialData| {
+        id.fap4.as_ref().is_some_and(|fap4| fap4.cap_flags2.contains(CapFlags2::FAST_MESSAGES_REQUIRED))
+    };
+    let interval = match (&offer.fap4, &theirs.fap4) {
+        (Some(mine), Some(their)) => heartbeat(mine.heartbeat_interval, their.heartbeat_interval),
+        _ => 0,
+    };
+    Ok(Agreed {
+        fap_level: offer.fap_level.min(theirs.fap_level),
+        max_transmission_size: smaller(offer.max_transmission_size, theirs.max_transmission_size),
+        max_msg_size: smaller(offer.max_msg_size, theirs.max_msg_size),
+        batchsz: offer.max_msg_per_batch.min(theirs.max_msg_per_batch).max(1),
+        heartbeat_interval: interval,
+        split: (offer.cap_flags1 & theirs.cap_flags1).contains(CapFlags1::SPLIT_MESSAGE),
+        fast_messages: fast(offer) && fast(theirs),
+        partner: theirs.qmgr_name(),
+    })
+}
+
+/// The smaller of two sizes, where zero and less mean none.
+fn smaller(mine: i32, their: i32) -> i32 {
+    if their > 0 { mine.min(their) } else { mine }
+}
+
+/// The less frequent, and none at all if either end has none.
+fn heartbeat(mine: i32, their: i32) -> i32 {
+    if mine <= 0 || their <= 0 { 0 } else { mine.max(their) }
+}
