@@ -34,7 +34,7 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
         let first = following(self.xmitq.sync().sequence, self.options.seqwrap);
         let rides = self.options.speech.confirm == ConfirmRequest::OnLastMessage;
         let mut batch = InDoubt { luwid, first, last: first, count: 0, end: 0 };
-        while let Some(message) = self.xmitq.next()? {
+        while let Some(message) = self.xmitq.take()? {
             if batch.count > 0 {
                 batch.last = following(batch.last, self.options.seqwrap);
             }

@@ -200,7 +200,7 @@ mod tests {
         Numbered { first: 4, ..Numbered::new(1, "TARGET", "GW") }.put(folder.path()).unwrap();
         let mut xmitq = Xmitq::open(folder.path(), false).unwrap();
         for number in 1..=4 {
-            let message = xmitq.next().unwrap().unwrap();
+            let message = xmitq.take().unwrap().unwrap();
             let (header, data) = message.split_at(HEADER_LENGTH);
             assert_eq!(form_of(&message), Some(KEPT));
             assert_eq!(header[152..176], msg_id(number));

@@ -103,7 +103,7 @@ impl Xmitq {
     }
 
     /// The next message, if a whole one is there.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, PartnerError> {
+    pub fn take(&mut self) -> Result<Option<Vec<u8>>, PartnerError> {
         let path = self.folder.join("queue");
         for attempt in 0.. {
             let record = self.read_record().map_err(|e| PartnerError::file(&path, e))?;
@@ -121,7 +121,7 @@ impl Xmitq {
         Err(PartnerError::damaged(&path, format!("message at byte {} does not fit its checksum", self.at)))
     }
 
-    /// Whether [`Self::next`] has one.
+    /// Whether [`Self::take`] has one.
     pub fn has_more(&mut self) -> Result<bool, PartnerError> {
         let path = self.folder.join("queue");
         let record = self.whole_record().and_then(|record| {
@@ -229,7 +229,7 @@ mod tests {
     }
 
     fn all(xmitq: &mut Xmitq) -> Vec<Vec<u8>> {
-        std::iter::from_fn(|| xmitq.next().unwrap()).collect()
+        std::iter::from_fn(|| xmitq.take().unwrap()).collect()
     }
 
     #[test]
@@ -253,7 +253,7 @@ mod tests {
         let mut putter = Putter::open(folder.path()).unwrap();
         putter.put(b"two").unwrap();
         putter.commit().unwrap();
-        assert_eq!(xmitq.next().unwrap().unwrap(), b"two");
+        assert_eq!(xmitq.take().unwrap().unwrap(), b"two");
     }
 
     #[test]
@@ -276,8 +276,8 @@ mod tests {
         let folder = filled(&[b"one", b"two", b"three"]);
         let luwid = Luwid(*b"12345678");
         let mut xmitq = Xmitq::open(folder.path(), true).unwrap();
-        xmitq.next().unwrap();
-        xmitq.next().unwrap();
+        xmitq.take().unwrap();
+        xmitq.take().unwrap();
         let in_doubt = InDoubt { luwid, first: 1, last: 2, count: 2, end: xmitq.position() };
         xmitq.update(|sync| sync.in_doubt = Some(in_doubt)).unwrap();
         drop(xmitq);
