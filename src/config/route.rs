@@ -9,10 +9,10 @@ const RESERVED: &str = "MQFERRY.SYNC.";
 
 /// Reads every `[[route]]`, in the order of the file.
 pub(super) fn read(root: &mut Section<'_>, report: &mut Report<'_>) -> Vec<Route> {
-    root.sections(report, "route").into_iter().filter_map(|section| one(section, report)).collect()
+    root.sections(report, "route").into_iter().map(|section| one(section, report)).collect()
 }
 
-fn one(mut section: Section<'_>, report: &mut Report<'_>) -> Option<Route> {
+fn one(mut section: Section<'_>, report: &mut Report<'_>) -> Route {
     let remote_queue = section.text(report, "remote_queue").map(|text| Glob::new(text.value));
     let remote_qmgr = section.text(report, "remote_qmgr").map(|text| Glob::new(text.value));
     if remote_queue.is_none() && remote_qmgr.is_none() {
@@ -29,15 +29,15 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>) -> Option<Route> {
         }
         mode.ok()
     });
+    if section.place_of("body").is_none() {
+        section.require(report, "destination", "is missing; write queue://NAME or topic://NAME");
+    }
     section.finish(report, &[]);
-    Some(Route { remote_queue, remote_qmgr, destination: Some(destination?), body: body.unwrap_or_default() })
+    Route { remote_queue, remote_qmgr, destination, body: body.unwrap_or_default() }
 }
 
 fn destination(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Destination> {
-    let Some(text) = section.text(report, "destination") else {
-        section.require(report, "destination", "is missing; write queue://NAME or topic://NAME");
-        return None;
-    };
+    let text = section.text(report, "destination")?;
     let problem = match text.value.parse::<Destination>() {
         Ok(Destination::Queue(name)) if name.starts_with(RESERVED) => {
             format!("{name:?} holds the gateway's sync records; write another queue")
