@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 
+use super::output::say;
 use super::table::table;
 use super::{Failure, Outcome};
 use crate::admin::ChannelView;
@@ -101,11 +102,11 @@ pub async fn run(command: ChannelCommand) -> Outcome {
     match command {
         ChannelCommand::Status { name: Some(name), json, gateway } => {
             let channel: ChannelView = ask(&gateway, Method::GET, &path(&name, "")).await?;
-            if json { print_json(&channel) } else { Ok(println!("{}", one(&channel))) }
+            if json { show_json(&channel) } else { say(&one(&channel)) }
         }
         ChannelCommand::Status { name: None, json, gateway } => {
             let channels: Vec<ChannelView> = ask(&gateway, Method::GET, "/channels").await?;
-            if json { print_json(&channels) } else { Ok(println!("{}", all(&channels))) }
+            if json { show_json(&channels) } else { say(&all(&channels)) }
         }
         ChannelCommand::Start(operation) => operate(operation, "/start").await,
         ChannelCommand::Stop(operation) => operate(operation, "/stop").await,
@@ -114,12 +115,11 @@ pub async fn run(command: ChannelCommand) -> Outcome {
 
 async fn operate(operation: Operation, verb: &str) -> Outcome {
     let channel: ChannelView = ask(&operation.gateway, Method::POST, &path(&operation.name, verb)).await?;
-    if operation.json { print_json(&channel) } else { Ok(println!("{}: {}", channel.channel, channel.status)) }
+    if operation.json { show_json(&channel) } else { say(&format!("{}: {}", channel.channel, channel.status)) }
 }
 
-fn print_json(value: &impl serde::Serialize) -> Outcome {
-    println!("{}", serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?);
-    Ok(())
+fn show_json(value: &impl serde::Serialize) -> Outcome {
+    say(&serde_json::to_string_pretty(value).map_err(anyhow::Error::from)?)
 }
 
 /// Legal characters of a channel's name other than letters and digits are `.`, `/`, `_` and `%`.

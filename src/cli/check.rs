@@ -5,6 +5,7 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
+use super::output::{say, say_json};
 use super::{ConfigFile, Failure, Outcome};
 use crate::config::Plan;
 
@@ -52,10 +53,10 @@ pub async fn run(args: CheckArgs) -> Outcome {
     let findings = findings(&plan).await;
     for finding in &findings {
         if args.json {
-            println!("{}", serde_json::to_string(finding).map_err(anyhow::Error::from)?);
+            say_json(finding)?;
         } else {
             let word = if finding.holds { "ok" } else { "wrong" };
-            println!("{word:<6}{:<15}{}", finding.what, finding.text);
+            say(&format!("{word:<6}{:<15}{}", finding.what, finding.text))?;
         }
     }
     if findings.iter().all(|finding| finding.holds) { Ok(()) } else { Err(Failure::DoesNotHold) }

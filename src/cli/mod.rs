@@ -17,6 +17,7 @@ pub mod channel;
 pub mod check;
 pub mod demo;
 pub mod explain;
+pub mod output;
 pub mod run;
 pub mod table;
 
@@ -84,6 +85,8 @@ pub enum Failure {
     Failed(anyhow::Error),
     /// Something does not hold, and standard output says what: exit status 1.
     DoesNotHold,
+    /// Whoever read standard output has seen enough: exit status 0.
+    NobodyReads,
 }
 
 /// How a command ends.
@@ -118,7 +121,7 @@ pub fn main() -> ExitCode {
         Err(error) => Err(Failure::Wrong(error.to_string())),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
         Err(Failure::DoesNotHold) => ExitCode::from(1),
         Err(Failure::Failed(error)) => {
             complain(&format!("{error:#}"));
