@@ -127,6 +127,32 @@ fn sixty_kills_around_the_commit_leave_both_or_neither() {
     assert!(kept > 0, "the child never committed anything");
 }
 
+/// A store that was never made to its end must not lie in the way of the next start.
+#[test]
+fn forty_kills_while_the_store_is_made_leave_one_that_opens() {
+    let mut made = 0;
+    for round in 0..40_u32 {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut child, _lines) = child(Command::new(std::env::current_exe().unwrap()), dir.path());
+        std::thread::sleep(Duration::from_micros(2000 + u64::from(round) * 700));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        match Browser::open(dir.path()) {
+            Ok(browser) => {
+                drop(browser);
+                whole(dir.path());
+                made += 1;
+            }
+            Err(error) => assert!(error.text.contains("holds no store"), "round {round}: {error}"),
+        }
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(Embedded::open(dir.path())).unwrap_or_else(|error| panic!("round {round}: {error}"));
+        let names = std::fs::read_dir(dir.path()).unwrap().map(|it| it.unwrap().file_name());
+        assert_eq!(names.collect::<Vec<_>>(), ["mqferry.redb"], "round {round}: nothing is left lying about");
+    }
+    println!("{made} of 40 kills came after the store was made");
+}
+
 #[test]
 fn a_second_process_is_told_at_once_that_the_store_is_held() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,6 +7,8 @@
 
 mod browse;
 mod encoding;
+#[cfg(test)]
+mod power_loss;
 mod store;
 
 use std::collections::HashMap;

@@ -27,6 +27,8 @@ use crate::target::{Side, TargetError};
 
 /// The file inside the store's folder.
 const FILE: &str = "mqferry.redb";
+/// What the file is called while it is made, before the process id.
+const UNFINISHED: &str = "mqferry.redb.new-";
 /// What this build writes and reads.
 const FORMAT: u64 = 1;
 /// Memory for pages; messages are written once and mostly read once.
@@ -72,6 +74,12 @@ impl<E: Into<redb::Error>> From<E> for Fault {
     }
 }
 
+fn open_redb(file: &Path, create: bool) -> Result<Database, redb::DatabaseError> {
+    let mut builder = redb::Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    if create { builder.create(file) } else { builder.open(file) }
+}
+
 impl Store {
     /// Opens the store in `dir`, making it when `create` says so. After a crash this reads the whole file.
     pub(super) fn open(dir: &Path, create: bool) -> Result<Self, TargetError> {
@@ -87,23 +95,76 @@ impl Store {
         Ok(store)
     }
 
+    /// A store on whatever a test keeps its bytes in.
+    #[cfg(test)]
+    pub(super) fn on(database: Database) -> Result<Self, TargetError> {
+        let store = Self { dir: PathBuf::from("no such folder"), database: RwLock::new(None) };
+        store.check_format(&database, true).map_err(|fault| store.fault(fault))?;
+        *store.database.write().unwrap_or_else(PoisonError::into_inner) = Some(database);
+        Ok(store)
+    }
+
+    /// What lies at a destination, as bytes.
+    #[cfg(test)]
+    pub(super) fn raw(&self, destination: &str) -> Result<Vec<Vec<u8>>, TargetError> {
+        self.with(|database| {
+            let transaction = database.begin_read()?;
+            let Some(entry) = transaction.open_table(DESTINATIONS)?.get(destination)?.map(|entry| entry.value()) else {
+                return Ok(Vec::new());
+            };
+            let messages = transaction.open_table(MESSAGES)?;
+            messages.range((entry.0, 0)..(entry.0 + 1, 0))?.map(|item| Ok(item?.1.value().to_vec())).collect()
+        })
+    }
+
     fn file(&self) -> PathBuf {
         self.dir.join(FILE)
     }
 
     fn open_file(&self, create: bool) -> Result<Database, TargetError> {
         let file = self.file();
-        let mut builder = redb::Builder::new();
-        builder.set_cache_size(CACHE_BYTES);
-        let opened = if create { builder.create(&file) } else { builder.open(&file) };
-        let database = opened.map_err(|error| self.explain(error.into()))?;
-        self.check_format(&database, create).map_err(|fault| self.fault(fault))?;
+        if create && !file.exists() {
+            self.make_file().map_err(|fault| self.fault(fault))?;
+        }
+        let database = open_redb(&file, false).map_err(|error| self.explain(error.into()))?;
+        self.check_format(&database, false).map_err(|fault| self.fault(fault))?;
         if create {
-            // A file whose name is not on disk is lost with the power, whatever was synced into it.
-            let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
-            synced.map_err(|error| self.io_error("cannot be synced", &error))?;
+            self.tidy();
         }
         Ok(database)
+    }
+
+    /// Makes an empty store. A redb file that was not made to its end cannot be opened ever again, so it is made
+    /// under another name first; if another process was faster, its file stays.
+    fn make_file(&self) -> Result<(), Fault> {
+        let file = self.file();
+        let unfinished = self.dir.join(format!("{UNFINISHED}{}", std::process::id()));
+        let io = |error: std::io::Error| Fault::Target(self.io_error("cannot be made", &error));
+        match std::fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        let database = open_redb(&unfinished, true)?;
+        self.check_format(&database, true)?;
+        database.close()?;
+        match std::fs::hard_link(&unfinished, &file) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            // A file system without links.
+            Err(_) if !file.exists() => std::fs::rename(&unfinished, &file).map_err(io)?,
+            _ => {}
+        }
+        // A file whose name is not on disk is lost with the power, whatever was synced into it.
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(io)
+    }
+
+    /// Removes what this or an earlier making left. Whoever still makes one loses nothing but its own try.
+    fn tidy(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.dir) else { return };
+        for entry in entries.flatten() {
+            if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     fn check_format(&self, database: &Database, create: bool) -> Result<(), Fault> {
