@@ -15,10 +15,12 @@
 pub mod admin;
 pub mod channel;
 pub mod cli;
+pub mod clock;
 pub mod codepage;
 pub mod config;
 pub mod mapping;
 pub mod message;
+pub mod mover;
 pub mod partner;
 pub mod target;
 pub mod telemetry;

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use tokio::sync::watch;
 
@@ -111,7 +111,7 @@ impl ChannelBoard {
             return Err(Refused::Stopped);
         }
         entry.instance += 1;
-        entry.status.binding(conname, wall_clock());
+        entry.status.binding(conname, crate::clock::wall());
         slot.show(&entry.status);
         Ok(Instance { board: self.clone(), channel: channel.to_owned(), number: entry.instance, over: false })
     }
@@ -202,12 +202,6 @@ impl Slot {
         metrics.repeated.absolute(totals.repeated);
         metrics.refused.absolute(totals.refused);
     }
-}
-
-/// When a connection began, for people to read; nothing is decided by it.
-#[allow(clippy::disallowed_methods, reason = "a date to show, as in CHSTADA")]
-fn wall_clock() -> SystemTime {
-    SystemTime::now()
 }
 
 /// One connection's right to write the status of its channel, until a newer connection takes it over.

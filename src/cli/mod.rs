@@ -17,6 +17,7 @@ pub mod channel;
 pub mod check;
 pub mod demo;
 pub mod explain;
+mod gateway;
 pub mod output;
 pub mod run;
 pub mod table;

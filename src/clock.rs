@@ -1,0 +1,34 @@
+//! The only place that reads a clock; everything else is told the time.
+#![allow(clippy::disallowed_methods, reason = "this is the place")]
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Time since a fixed moment, as state machines get it.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Clock {
+    /// Time since this clock was made; never goes back.
+    pub fn now(&self) -> Duration {
+        self.origin.elapsed()
+    }
+}
+
+/// The time of day.
+pub fn wall() -> SystemTime {
+    SystemTime::now()
+}
+
+/// The time of day in milliseconds since 1970 UTC.
+pub fn wall_ms() -> i64 {
+    let since = wall().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,111 @@
+//! The gateway: what is defined, the target, and everything that channels share.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::listener;
+use super::memory::MemoryBudget;
+use super::running::Running;
+use crate::admin::{ChannelBoard, Health};
+use crate::channel::{Definition, Identity};
+use crate::clock::Clock;
+use crate::mapping::{Destination, Policy};
+use crate::target::Target;
+use crate::telemetry::{Metrics, Repeats};
+
+/// While something is down its line passes this often.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a gateway is told at its start.
+#[derive(Debug)]
+pub struct Settings {
+    /// How partners see us.
+    pub identity: Identity,
+    /// The channels, by name.
+    pub definitions: HashMap<String, Definition>,
+    /// Names that we answer for, and routes.
+    pub policy: Policy,
+    /// Where messages go that cannot be delivered.
+    pub deadq: Destination,
+    /// Room in bytes for messages in flight on all channels together.
+    pub memory: MemoryBudget,
+    /// Where channels say what they do, and are told what operators want.
+    pub board: ChannelBoard,
+    /// Counts.
+    pub metrics: Metrics,
+    /// Readiness.
+    pub health: Health,
+}
+
+/// Everything that instances share.
+#[derive(Debug)]
+pub(crate) struct Gateway<T> {
+    pub(super) settings: Settings,
+    pub(super) target: T,
+    pub(super) running: Running,
+    pub(super) clock: Clock,
+    pub(super) repeats: Repeats,
+    /// Cancelled when every channel is to end between batches.
+    pub(super) shutdown: CancellationToken,
+}
+
+impl<T> Gateway<T> {
+    /// The line to log now for a failure that may repeat; none while an equal one was told lately.
+    pub(super) fn note(&self, line: &str) -> Option<String> {
+        self.repeats.note(line, self.clock.now())
+    }
+}
+
+/// A gateway that runs; see [`start`].
+#[derive(Debug)]
+pub struct Handle {
+    address: SocketAddr,
+    running: Running,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Starts a gateway on a listener that is already bound. It serves until [`Handle::stop`].
+///
+/// # Errors
+/// When the listener has no address.
+pub fn start<T: Target>(settings: Settings, target: T, listener: TcpListener) -> io::Result<Handle> {
+    let address = listener.local_addr()?;
+    let (tasks, shutdown, running) = (TaskTracker::new(), CancellationToken::new(), Running::default());
+    settings.health.listening(true);
+    let gateway = Arc::new(Gateway {
+        settings,
+        target,
+        running: running.clone(),
+        clock: Clock::default(),
+        repeats: Repeats::new(REPEAT_INTERVAL),
+        shutdown: shutdown.clone(),
+    });
+    tasks.spawn(listener::accept(gateway, listener, tasks.clone()));
+    Ok(Handle { address, running, shutdown, tasks })
+}
+
+impl Handle {
+    /// Where partners find us.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more callers, lets batches in hand end, then the channels; gives up on those that take longer than `limit`,
+    /// whose batches are then rolled back. Gives how many had to be given up.
+    pub async fn stop(self, limit: Duration) -> usize {
+        self.shutdown.cancel();
+        self.tasks.close();
+        match tokio::time::timeout(limit, self.tasks.wait()).await {
+            Ok(()) => 0,
+            Err(_) => self.running.count(),
+        }
+    }
+}

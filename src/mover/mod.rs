@@ -1,0 +1,16 @@
+//! The I/O shell: sockets, clock, machine and target, and how they meet.
+//!
+//! [`start`] accepts partners; each connection gets one task, its instance, which drives one
+//! [`crate::channel::Mca`] and one lease on the target. No callbacks, no shared locks on the path of a message.
+
+mod batch;
+mod codec;
+mod gateway;
+mod instance;
+mod link;
+mod listener;
+mod memory;
+mod running;
+
+pub use gateway::{Handle, Settings, start};
+pub use memory::MemoryBudget;
