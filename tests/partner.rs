@@ -453,3 +453,35 @@ fn judge(capture: &Path, options: &Options) {
     let meant: BTreeSet<String> = ["0x01", "0x02", "0x04", "0x05"].map(str::to_owned).into();
     assert_eq!(types, meant, "{rows}");
 }
+
+/// What IBM's client said of its messages must be found in the samples as they lie on the queue: read here by `message`,
+/// which the generator does not use.
+#[test]
+fn samples_are_transmission_queue_messages() {
+    use mqferry::message::Envelope;
+    let captures = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocol-captures");
+    let samples = generator::samples(&captures, "GW").unwrap();
+    let (mut jms, mut headers, mut extended) = (0, 0, 0);
+    for sample in &samples {
+        let bytes = Bytes::from(sample.message.clone());
+        let envelope =
+            Envelope::parse(vec![bytes], ByteOrder::Big, 819).unwrap_or_else(|e| panic!("{}: {e}", sample.name));
+        let Ok(json) = std::fs::read(captures.join(format!("ibm-jms/{}.json", sample.name))) else {
+            headers += 1;
+            continue;
+        };
+        jms += 1;
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let data = json["data_len"].as_u64().unwrap();
+        let structures = envelope.structures();
+        let version_2 = json["mqmd"]["version"] == 2;
+        let names: Vec<&str> = structures.iter().map(|structure| structure.name).collect();
+        assert_eq!(names.contains(&"MQMDE"), version_2, "{}: {names:?}", sample.name);
+        assert_eq!(names.contains(&"MQRFH2"), json["mqmd"]["format"] == "MQHRF2  ", "{}: {names:?}", sample.name);
+        let front = transmission::HEADER_LENGTH + if version_2 { 72 } else { 0 };
+        assert_eq!(sample.message.len() as u64, front as u64 + data, "{}", sample.name);
+        extended += usize::from(version_2);
+    }
+    let ids: BTreeSet<&[u8]> = samples[..jms].iter().map(|sample| &sample.message[152..176]).collect();
+    assert_eq!((jms, headers, extended, ids.len()), (15, 8, 2, 15));
+}
