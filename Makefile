@@ -53,7 +53,7 @@ bench: deps ## decoding, and end to end against Qpid JMS
 deps: build-tools tools .deps/classes.stamp ## gets what the tests need: tshark, Java, a real ActiveMQ, JMS clients
 
 tools:
-	@./tools/need tshark=tshark java=openjdk-17-jdk-headless javac=openjdk-17-jdk-headless mvn=maven g++=g++
+	@./tools/need tshark=tshark java=default-jdk-headless javac=default-jdk-headless mvn=maven g++=g++
 
 # some crates (the cryptography) have parts in C
 build-tools:
