@@ -1,0 +1,644 @@
+//! The mapping rules, one line at a time: a descriptor, a folder or a body changed in one way, and what must come of it.
+
+use bytes::Bytes;
+use mqferry::mapping::{
+    Body, BodyMode, Destination, Mapped, Original, Policy, Publication, Route, Value, dead_letter, id, publish, shape,
+};
+use mqferry::message::{Chars, Coding, Dlh, Envelope, Md, MdV2, Mde, Rfh2, Xqh};
+use mqferry::wire::ByteOrder;
+use proptest::prelude::*;
+
+/// Some moment, milliseconds since 1970.
+const NOW: i64 = 1_795_443_300_000;
+const MSG_ID: [u8; 24] = *b"AMQ QM1         \0\x01\x02\x03\xFC\xFD\xFE\xFF";
+const MSG_ID_TEXT: &str = "ID:414d5120514d3120202020202020202000010203fcfdfeff";
+
+fn policy() -> Policy {
+    Policy { aliases: vec!["QM2".into()], ..Policy::named("AMQGW") }
+}
+
+fn chars<const N: usize>(text: &str) -> Chars<N> {
+    Chars::from_text(text, Coding::default()).expect("a text that fits")
+}
+
+fn string(text: &str) -> Value {
+    Value::String(text.to_owned())
+}
+
+/// A message as it lies on a transmission queue: version-2 fields go into an MQMDE.
+fn transmission_to(queue: &str, qmgr: &str, md: &Md, data: &[u8]) -> Envelope {
+    let coding = Coding::default();
+    let mut md = md.clone();
+    let mut bytes = Vec::new();
+    Xqh::new(chars(queue), chars(qmgr)).encode_to(&mut bytes, coding);
+    match md.v2.take() {
+        None => md.encode_to(&mut bytes, coding),
+        Some(v2) => {
+            let (encoding, coded_char_set_id, format) = (md.encoding, md.coded_char_set_id, md.format);
+            md.format = chars("MQHMDE");
+            md.encode_to(&mut bytes, coding);
+            Mde { encoding, coded_char_set_id, format, flags: 0, v2 }.encode_to(&mut bytes, coding);
+        }
+    }
+    bytes.extend_from_slice(data);
+    parse(bytes)
+}
+
+fn transmission(md: &Md, data: &[u8]) -> Envelope {
+    transmission_to("Q", "AMQGW", md, data)
+}
+
+fn parse(bytes: Vec<u8>) -> Envelope {
+    Envelope::parse(vec![Bytes::from(bytes)], ByteOrder::Big, 1208).expect("an envelope")
+}
+
+fn map(envelope: &Envelope) -> Mapped {
+    publish(envelope, &policy(), NOW).expect("a publication")
+}
+
+/// A message without anything special.
+fn plain() -> Md {
+    Md { msg_id: MSG_ID, format: chars("MQSTR"), ..Md::default() }
+}
+
+fn of(md: &Md) -> Publication {
+    map(&transmission(md, b"text")).publication
+}
+
+fn changed(change: impl FnOnce(&mut Md)) -> Publication {
+    let mut md = plain();
+    change(&mut md);
+    of(&md)
+}
+
+/// The descriptor changed in one way, and a property that must then be there.
+#[track_caller]
+fn has(change: impl FnOnce(&mut Md), property: &str, value: &Value) {
+    assert_eq!(changed(change).properties.get(property), Some(value), "{property}");
+}
+
+#[track_caller]
+fn has_not(change: impl FnOnce(&mut Md), property: &str) {
+    assert_eq!(changed(change).properties.get(property), None, "{property}");
+}
+
+fn v2(change: impl FnOnce(&mut MdV2)) -> impl FnOnce(&mut Md) {
+    move |md| {
+        let mut v2 = MdV2::default();
+        change(&mut v2);
+        md.v2 = Some(v2);
+    }
+}
+
+fn rfh2(folders: &[&str]) -> Rfh2 {
+    Rfh2 {
+        encoding: 273,
+        coded_char_set_id: 1208,
+        format: chars("MQSTR"),
+        flags: 0,
+        name_value_ccsid: 1208,
+        folders: folders.iter().map(|text| Rfh2::folder_bytes(text)).collect(),
+    }
+}
+
+fn of_rfh2(rfh2: &Rfh2, body: &[u8]) -> Mapped {
+    with_rfh2(plain(), rfh2, body)
+}
+
+fn with_rfh2(md: Md, rfh2: &Rfh2, body: &[u8]) -> Mapped {
+    let mut data = rfh2.encode(Coding::default());
+    data.extend_from_slice(body);
+    map(&transmission(&Md { format: chars("MQHRF2"), ..md }, &data))
+}
+
+// ---- the main table ----
+
+#[test]
+fn remote_q_name_decides_the_destination() {
+    let route = Route::read(Some("PAY.*"), None, Some("topic://payments"), None).expect("a route");
+    let policy = Policy { routes: vec![route], ..policy() };
+    let to = |queue: &str, qmgr: &str| {
+        publish(&transmission_to(queue, qmgr, &plain(), b""), &policy, NOW).expect("a publication").publication
+    };
+    let same = to("Q", "AMQGW");
+    assert_eq!(same.destination, Destination::Queue("Q".into()));
+    assert_eq!(same.properties.get("MQFERRY_RemoteQ"), None);
+    assert_eq!(same.properties.get("MQFERRY_RemoteQMgr"), None);
+    let renamed = to("PAY.IN", "AMQGW");
+    assert_eq!(renamed.destination, Destination::Topic("payments".into()));
+    assert_eq!(renamed.properties.get("MQFERRY_RemoteQ"), Some(&string("PAY.IN")));
+    assert_eq!(renamed.properties.get("MQFERRY_RemoteQMgr"), Some(&string("AMQGW")));
+    assert_eq!(to("Q", "QM2").properties.get("MQFERRY_RemoteQMgr"), Some(&string("QM2")));
+}
+
+#[test]
+fn remote_q_mgr_name_must_be_us() {
+    let refused = |queue: &str, qmgr: &str| {
+        publish(&transmission_to(queue, qmgr, &plain(), b""), &policy(), NOW).map_err(|u| (u.reason, u.field)).err()
+    };
+    assert_eq!(refused("Q", "QM9"), Some((2087, "RemoteQMgrName")));
+    assert_eq!(refused("", "AMQGW"), Some((2152, "RemoteQName")));
+    assert_eq!(refused("Q", ""), None);
+    assert_eq!(refused("Q", "QM2"), None);
+}
+
+#[test]
+fn report() {
+    has(|_| {}, "JMS_IBM_MQMD_Report", &Value::Int(0));
+    for (bits, property) in [
+        (0x0100_0000, "JMS_IBM_Report_Exception"),
+        (0x0700_0000, "JMS_IBM_Report_Exception"),
+        (0x0020_0000, "JMS_IBM_Report_Expiration"),
+        (0x00E0_0000, "JMS_IBM_Report_Expiration"),
+        (0x100, "JMS_IBM_Report_COA"),
+        (0x700, "JMS_IBM_Report_COA"),
+        (0x800, "JMS_IBM_Report_COD"),
+        (0x3800, "JMS_IBM_Report_COD"),
+        (0x1, "JMS_IBM_Report_PAN"),
+        (0x2, "JMS_IBM_Report_NAN"),
+        (0x80, "JMS_IBM_Report_Pass_Msg_ID"),
+        (0x40, "JMS_IBM_Report_Pass_Correl_ID"),
+        (0x0800_0000, "JMS_IBM_Report_Discard_Msg"),
+    ] {
+        has(|md| md.report = bits, property, &Value::Int(bits));
+        has(|md| md.report = bits, "JMS_IBM_MQMD_Report", &Value::Int(bits));
+        has_not(|_| {}, property);
+    }
+    // Must be rejected by who does not understand it (wire reference, headers, D).
+    let refused = publish(&transmission(&Md { report: 0x1000_0000, ..plain() }, b""), &policy(), NOW);
+    assert_eq!(refused.map_err(|u| u.reason).err(), Some(2061));
+}
+
+#[test]
+fn msg_type_feedback_and_backout_count() {
+    for msg_type in [1, 2, 4, 8, 65536] {
+        has(|md| md.msg_type = msg_type, "JMS_IBM_MsgType", &Value::Int(msg_type));
+    }
+    has(|md| md.feedback = 2053, "JMS_IBM_Feedback", &Value::Int(2053));
+    has_not(|_| {}, "JMS_IBM_Feedback");
+    has(|md| md.backout_count = 3, "JMS_IBM_MQMD_BackoutCount", &Value::Int(3));
+    has_not(|md| md.backout_count = 3, "JMSXDeliveryCount");
+}
+
+#[test]
+fn expiry() {
+    for (tenths, expected) in [
+        (-1, None),
+        (1, Some(NOW + 100)),
+        (600, Some(NOW + 60_000)),
+        (999_999_999, Some(NOW + 99_999_999_900)),
+        (0, None),
+    ] {
+        assert_eq!(changed(|md| md.expiry = tenths).expires_at_ms, expected, "{tenths}");
+    }
+    has(|md| md.expiry = 0, "JMS_IBM_MQMD_Expiry", &Value::Int(0));
+    // The descriptor decides; what the folder says is kept.
+    let Mapped { publication, notes } = of_rfh2(&rfh2(&["<jms><Exp>1795443287963</Exp></jms>"]), b"");
+    assert_eq!(publication.expires_at_ms, None);
+    assert_eq!(publication.properties.get("MQFERRY_Exp"), Some(&Value::Long(1_795_443_287_963)));
+    assert_eq!(notes.len(), 1);
+}
+
+#[test]
+fn encoding_ccsid_and_format() {
+    has(|_| {}, "JMS_IBM_Encoding", &Value::Int(273));
+    has(|_| {}, "JMS_IBM_Character_Set", &string("UTF-8"));
+    has(|md| md.coded_char_set_id = 37, "JMS_IBM_Character_Set", &string("IBM037"));
+    has(|md| md.coded_char_set_id = 37, "JMS_IBM_MQMD_CodedCharSetId", &Value::Int(37));
+    has(|_| {}, "JMS_IBM_Format", &string("MQSTR"));
+    has(|_| {}, "JMS_IBM_MQMD_Format", &string("MQSTR"));
+    has(|md| md.format = chars(""), "JMS_IBM_Format", &string(""));
+    // MQMDE exists only in transit: the application's descriptor has its format.
+    has(v2(|_| {}), "JMS_IBM_MQMD_Format", &string("MQSTR"));
+    // With an MQRFH2 the body's are those that it gives.
+    let mut rfh2 = rfh2(&["<usr><a>1</a></usr>"]);
+    (rfh2.encoding, rfh2.coded_char_set_id) = (546, 819);
+    let got = of_rfh2(&rfh2, b"t").publication.properties;
+    for (property, value) in [
+        ("JMS_IBM_Encoding", Value::Int(546)),
+        ("JMS_IBM_MQMD_Encoding", Value::Int(273)),
+        ("JMS_IBM_Character_Set", string("ISO-8859-1")),
+        ("JMS_IBM_MQMD_CodedCharSetId", Value::Int(1208)),
+        ("MQFERRY_CCSID", Value::Int(819)),
+        ("JMS_IBM_Format", string("MQSTR")),
+        ("JMS_IBM_MQMD_Format", string("MQHRF2")),
+    ] {
+        assert_eq!(got.get(property), Some(&value), "{property}");
+    }
+}
+
+#[test]
+fn priority_and_persistence_are_always_explicit() {
+    for (said, priority, is_kept) in [(0, 0, false), (4, 4, false), (9, 9, false), (10, 9, true), (-1, 4, true)] {
+        let got = changed(|md| md.priority = said);
+        assert_eq!(got.priority, priority, "{said}");
+        assert_eq!(got.properties.contains_key("JMS_IBM_MQMD_Priority"), is_kept, "{said}");
+    }
+    for (said, persistent) in [(0, false), (1, true), (2, true)] {
+        assert_eq!(changed(|md| md.persistence = said).persistent, persistent, "{said}");
+    }
+}
+
+#[test]
+fn message_and_correlation_id() {
+    let plainly = changed(|_| {});
+    assert_eq!(plainly.message_id.as_deref(), Some(MSG_ID_TEXT));
+    assert_eq!(plainly.correlation_id, None);
+    let mut correl_id = [0; 24];
+    correl_id[23] = 0xAB;
+    let expected = format!("ID:{}ab", "00".repeat(23));
+    assert_eq!(changed(|md| md.correl_id = correl_id).correlation_id, Some(expected));
+    // The folder's text beats the descriptor's bytes.
+    let md = Md { correl_id, ..plain() };
+    let got = with_rfh2(md, &rfh2(&["<jms><Cid>order-4711</Cid></jms>"]), b"").publication;
+    assert_eq!(got.correlation_id.as_deref(), Some("order-4711"));
+}
+
+#[test]
+fn reply_to() {
+    let reply = |queue: &str, qmgr: &str| {
+        let got = changed(|md| (md.reply_to_q, md.reply_to_q_mgr) = (chars(queue), chars(qmgr)));
+        got.reply_to.map(|to| to.to_string())
+    };
+    assert_eq!(reply("", "QM1"), None);
+    assert_eq!(reply("R.Q", "QM1").as_deref(), Some("queue://MQ.QM1.R.Q"));
+    assert_eq!(reply("R.Q", "AMQGW").as_deref(), Some("queue://R.Q"));
+    assert_eq!(reply("R.Q", "QM2").as_deref(), Some("queue://R.Q"));
+    assert_eq!(reply("R>", "QM1"), None);
+    has(|md| md.reply_to_q = chars("R.Q"), "JMS_IBM_MQMD_ReplyToQ", &string("R.Q"));
+    has(|md| md.reply_to_q_mgr = chars("QM1"), "JMS_IBM_MQMD_ReplyToQMgr", &string("QM1"));
+    has_not(|_| {}, "JMS_IBM_MQMD_ReplyToQ");
+    let got = of_rfh2(&rfh2(&["<jms><Rto>topic://replies</Rto></jms>"]), b"");
+    assert_eq!(got.publication.reply_to, None);
+    assert_eq!(got.publication.properties.get("MQFERRY_Rto"), Some(&string("topic://replies")));
+    assert_eq!(got.notes.len(), 1);
+}
+
+#[test]
+fn identity_and_origin_context() {
+    assert_eq!(changed(|md| md.user_identifier = chars("appuser")).user_id.as_deref(), Some("appuser"));
+    assert_eq!(changed(|_| {}).user_id, None);
+    has(|md| md.user_identifier = chars("appuser"), "JMS_IBM_MQMD_UserIdentifier", &string("appuser"));
+    has(|md| md.accounting_token = [0xAB; 32], "JMS_IBM_MQMD_AccountingToken", &string(&"ab".repeat(32)));
+    has_not(|_| {}, "JMS_IBM_MQMD_AccountingToken");
+    has(|md| md.appl_identity_data = chars(" id"), "JMS_IBM_MQMD_ApplIdentityData", &string(" id"));
+    has(|md| md.put_appl_type = 28, "JMS_IBM_PutApplType", &Value::Int(28));
+    has(|md| md.put_appl_name = chars("prog"), "JMSXAppID", &string("prog"));
+    has(|md| md.appl_origin_data = chars("ORIG"), "JMS_IBM_MQMD_ApplOriginData", &string("ORIG"));
+    has_not(|_| {}, "JMS_IBM_MQMD_ApplOriginData");
+}
+
+#[test]
+fn put_date_and_time() {
+    let got = changed(|md| (md.put_date, md.put_time) = (chars("20260131"), chars("12345678")));
+    // date -u -d '2026-01-31 12:34:56' +%s
+    assert_eq!(got.timestamp_ms, Some(1_769_862_896_780));
+    assert_eq!(got.properties.get("JMS_IBM_PutDate"), Some(&string("20260131")));
+    assert_eq!(got.properties.get("JMS_IBM_PutTime"), Some(&string("12345678")));
+    assert_eq!(changed(|_| {}).timestamp_ms, None);
+    let by_folder = |tms: &str| {
+        let md = Md { put_date: chars("20260131"), put_time: chars("12345678"), ..plain() };
+        with_rfh2(md, &rfh2(&[&format!("<jms><Tms>{tms}</Tms></jms>")]), b"").publication.timestamp_ms
+    };
+    assert_eq!(by_folder("1795443225614"), Some(1_795_443_225_614));
+    assert_eq!(by_folder("0"), None, "the application wanted none");
+}
+
+#[test]
+fn groups() {
+    let mut group_id = [0; 24];
+    group_id[..7].copy_from_slice(b"group-1");
+    let id = format!("ID:67726f75702d31{}", "00".repeat(17));
+    let got = changed(v2(|v2| (v2.group_id, v2.msg_seq_number, v2.msg_flags) = (group_id, 3, 0x18)));
+    assert_eq!(got.group_id.as_ref(), Some(&id));
+    assert_eq!(got.group_sequence, Some(3));
+    assert_eq!(got.properties.get("JMS_IBM_Last_Msg_In_Group"), Some(&Value::Boolean(true)));
+    assert_eq!(got.properties.get("JMS_IBM_MQMD_MsgFlags"), Some(&Value::Int(0x18)));
+    // Not in a group: no group, but nothing lost.
+    assert_eq!(changed(v2(|v2| v2.group_id = group_id)).group_id, None);
+    has(v2(|v2| v2.group_id = group_id), "JMS_IBM_MQMD_GroupId", &string(&id));
+    has(v2(|v2| v2.msg_seq_number = 2), "JMS_IBM_MQMD_MsgSeqNumber", &Value::Int(2));
+    has_not(v2(|_| {}), "JMS_IBM_MQMD_MsgFlags");
+    // The text in the folder counts as long as it stands for these bytes.
+    for (gid, expected) in [("group-1", "group-1"), ("other", id.as_str())] {
+        let mut md = plain();
+        v2(|v2| (v2.group_id, v2.msg_seq_number, v2.msg_flags) = (group_id, 3, 8))(&mut md);
+        let folder = format!("<jms><Gid>{gid}</Gid><Seq>3</Seq></jms>");
+        let mut data = rfh2(&[&folder]).encode(Coding::default());
+        data.extend_from_slice(b"t");
+        let got = map(&transmission(&Md { format: chars("MQHRF2"), ..md }, &data)).publication;
+        assert_eq!(got.group_id.as_deref(), Some(expected));
+    }
+}
+
+#[test]
+fn segments_stay_bytes() {
+    let got = changed(v2(|v2| (v2.offset, v2.msg_flags, v2.original_length) = (100, 2, 250)));
+    assert_eq!(got.body, Body::Bytes(Bytes::from_static(b"text")));
+    assert_eq!(got.properties.get("JMS_IBM_MQMD_Offset"), Some(&Value::Int(100)));
+    assert_eq!(got.properties.get("JMS_IBM_MQMD_OriginalLength"), Some(&Value::Int(250)));
+    assert_eq!(got.properties.get("JMS_IBM_MQMD_MsgSeqNumber"), Some(&Value::Int(1)));
+    has_not(v2(|_| {}), "JMS_IBM_MQMD_Offset");
+    has_not(v2(|_| {}), "JMS_IBM_MQMD_OriginalLength");
+}
+
+#[test]
+fn jms_type() {
+    for (mcd, expected) in [
+        ("<mcd><Msd>jms_text</Msd></mcd>", None),
+        ("<mcd><Msd>jms_text</Msd><Type>order</Type></mcd>", Some("order")),
+        ("<mcd><Msd>mrm</Msd><Set>S</Set><Type>T</Type></mcd>", Some("mcd://mrm/S/T")),
+        ("<mcd><Msd>mrm</Msd><Set>S</Set><Type>T</Type><Fmt>X</Fmt></mcd>", Some("mcd://mrm/S/T?format=X")),
+    ] {
+        assert_eq!(of_rfh2(&rfh2(&[mcd]), b"").publication.message_type.as_deref(), expected, "{mcd}");
+    }
+}
+
+// ---- folders ----
+
+#[test]
+fn every_type_of_property() {
+    let usr = "<usr><s>x</s><b dt='boolean'>1</b><i1 dt='i1'>-1</i1><i2 dt='i2'>2</i2><i4 dt='i4'>4</i4>\
+               <i8 dt='i8'>8</i8><r4 dt='r4'>1.5</r4><r8 dt='r8'>-0.0</r8><h dt='bin.hex'>00aB</h>\
+               <c dt='char'>é</c><n xsi:nil='true'></n><g><h>nested</h></g></usr>";
+    let Mapped { publication, notes } = of_rfh2(&rfh2(&[usr]), b"");
+    for (name, value) in [
+        ("s", string("x")),
+        ("b", Value::Boolean(true)),
+        ("i1", Value::Byte(-1)),
+        ("i2", Value::Short(2)),
+        ("i4", Value::Int(4)),
+        ("i8", Value::Long(8)),
+        ("r4", Value::Float(1.5)),
+        ("r8", Value::Double(-0.0)),
+        ("h", string("00ab")),
+        ("c", string("é")),
+        ("n", Value::Null),
+        ("g.h", string("nested")),
+        ("MQFERRY_bin", string("h")),
+        ("MQFERRY_char", string("c")),
+    ] {
+        assert_eq!(publication.properties.get(name), Some(&value), "{name}");
+    }
+    assert!(!publication.properties.contains_key("MQFERRY_RFH2_usr"));
+    assert_eq!(notes, Vec::<String>::new());
+}
+
+/// Whatever cannot become properties stays as it is, and never stops a message.
+#[test]
+fn folders_that_are_kept() {
+    for (folder, name) in [
+        ("<mqext><Arm>1</Arm></mqext>", "MQFERRY_RFH2_mqext"),
+        ("<usr><a>1</usr>", "MQFERRY_RFH2_usr"),
+        ("<usr><a>1</a><a>2</a></usr>", "MQFERRY_RFH2_usr"),
+        ("<usr><a dt='i4'>x</a></usr>", "MQFERRY_RFH2_usr"),
+        ("<usr><a copy='forward'>x</a></usr>", "MQFERRY_RFH2_usr"),
+        ("<jms><Dlv>2", "MQFERRY_RFH2_jms"),
+        ("no folder at all", "MQFERRY_RFH2_unreadable"),
+    ] {
+        let got = of_rfh2(&rfh2(&[folder]), b"body").publication;
+        assert_eq!(got.properties.get(name), Some(&string(folder)), "{folder}");
+        assert_eq!(got.body, Body::Text("body".into()), "{folder}");
+    }
+    let twice = of_rfh2(&rfh2(&["<a/>", "<a>2</a>"]), b"").publication.properties;
+    assert_eq!(twice.get("MQFERRY_RFH2_a"), Some(&string("<a/>")));
+    assert_eq!(twice.get("MQFERRY_RFH2_a_2"), Some(&string("<a>2</a>")));
+    let not_text = Rfh2 { folders: vec![Bytes::from_static(b"<\xFF>\xFF")], ..rfh2(&[]) };
+    let got = of_rfh2(&not_text, b"").publication.properties;
+    assert_eq!(got.get("MQFERRY_RFH2_unreadable"), Some(&string("3cff3eff")));
+}
+
+#[test]
+fn names_that_mean_something_to_a_broker_are_renamed() {
+    let usr = "<usr><AMQ_SCHEDULED_DELAY dt='i8'>60000</AMQ_SCHEDULED_DELAY><JMSXGroupID>g</JMSXGroupID>\
+               <JMS_IBM_MsgType dt='i4'>1</JMS_IBM_MsgType><a-b:c>1</a-b:c></usr>";
+    let Mapped { publication, notes } = of_rfh2(&rfh2(&[usr]), b"");
+    let got = &publication.properties;
+    assert_eq!(got.get("MQFERRY_P_AMQ_SCHEDULED_DELAY"), Some(&Value::Long(60_000)));
+    assert_eq!(got.get("MQFERRY_P_JMSXGroupID"), Some(&string("g")));
+    assert_eq!(got.get("MQFERRY_P_JMS_IBM_MsgType"), Some(&Value::Int(1)));
+    assert_eq!(got.get("JMS_IBM_MsgType"), Some(&Value::Int(8)));
+    assert_eq!(got.get("a-b:c"), Some(&string("1")));
+    assert!(!got.contains_key("AMQ_SCHEDULED_DELAY") && !got.contains_key("JMSXGroupID"));
+    assert_eq!(publication.group_id, None);
+    assert_eq!(notes.len(), 3, "{notes:?}");
+}
+
+#[test]
+fn characters_beyond_the_bmp() {
+    let Mapped { publication, notes } = of_rfh2(&rfh2(&["<usr><e>a&#x1f680;</e></usr>"]), "🚀".as_bytes());
+    assert_eq!(publication.properties.get("e"), Some(&string(r"a\uD83D\uDE80")));
+    assert_eq!(publication.properties.get("MQFERRY_escaped"), Some(&string("e")));
+    assert_eq!(publication.body, Body::Text("🚀".into()), "in bodies they are fine");
+    assert_eq!(notes.len(), 1);
+}
+
+// ---- bodies ----
+
+#[test]
+fn classes() {
+    for (msd, format, body, expected) in [
+        ("jms_text", "MQSTR", "t", Body::Text("t".into())),
+        ("jms_text", "", "t", Body::Text("t".into())),
+        ("jms_bytes", "", "b", Body::Bytes("b".into())),
+        ("jms_object", "", "o", Body::Object("o".into())),
+        ("jms_none", "", "", Body::Empty),
+        ("jms_map", "MQSTR", "<map></map>", Body::Map(vec![])),
+        ("jms_stream", "MQSTR", "<stream/>", Body::Stream(vec![])),
+        ("jms_map", "MQSTR", "<map", Body::Bytes("<map".into())),
+        ("mrm", "MQSTR", "m", Body::Text("m".into())),
+        ("mrm", "", "m", Body::Bytes("m".into())),
+    ] {
+        let mut rfh2 = rfh2(&[&format!("<mcd><Msd>{msd}</Msd></mcd>")]);
+        rfh2.format = chars(format);
+        let got = of_rfh2(&rfh2, body.as_bytes()).publication;
+        assert_eq!(got.body, expected, "{msd} {format:?} {body}");
+        let kept = (body == "<map").then(|| string("jms_map"));
+        assert_eq!(got.properties.get("MQFERRY_Msd"), kept.as_ref(), "{msd} {body}");
+    }
+    let null = rfh2(&["<mcd><Msd>jms_text</Msd><msgbody xsi:nil=\"true\"></msgbody></mcd>"]);
+    let got = of_rfh2(&null, b"").publication;
+    assert_eq!(got.body, Body::Text(String::new()));
+    assert_eq!(got.properties.get("MQFERRY_NullText"), Some(&Value::Boolean(true)));
+}
+
+/// The bytes by iconv.
+#[test]
+fn text_in_its_character_set() {
+    for (ccsid, encoding, bytes, text) in [
+        (1208, 273, &b"Gr\xC3\xBC\xC3\x9Fe"[..], "Grüße"),
+        (819, 273, b"Gr\xFC\xDFe", "Grüße"),
+        (1200, 273, b"\x00G\x00\xFC", "Gü"),
+        (1200, 546, b"G\x00\xFC\x00", "Gü"),
+        (37, 785, b"\xC7\x99\xDC\x59\x85", "Grüße"),
+        (500, 785, b"\xC7\x99\xDC\x59\x85", "Grüße"),
+    ] {
+        let md = Md { coded_char_set_id: ccsid, encoding, ..plain() };
+        assert_eq!(map(&transmission(&md, bytes)).publication.body, Body::Text(text.into()), "{ccsid} {encoding}");
+    }
+}
+
+#[test]
+fn what_cannot_be_converted_stays_bytes() {
+    for (ccsid, bytes) in [(1208, &b"\xFF"[..]), (12345, b"x"), (1200, b"\xD8\x00\x00A")] {
+        let md = Md { coded_char_set_id: ccsid, ..plain() };
+        let Mapped { publication, notes } = map(&transmission(&md, bytes));
+        assert_eq!(publication.body, Body::Bytes(Bytes::copy_from_slice(bytes)), "{ccsid}");
+        assert_eq!(publication.properties.get("MQFERRY_Convert"), Some(&Value::Int(2119)), "{ccsid}");
+        assert_eq!(notes.len(), 1, "{ccsid}");
+    }
+}
+
+#[test]
+fn a_route_says_how_bodies_go() {
+    let by = |body: &str, format: &str| {
+        let route = Route::read(Some("*"), None, None, Some(body)).expect("a route");
+        let policy = Policy { routes: vec![route], ..policy() };
+        let md = Md { format: chars(format), ..plain() };
+        publish(&transmission(&md, b"x"), &policy, NOW).expect("a publication").publication.body
+    };
+    let (text, bytes) = (Body::Text("x".into()), Body::Bytes("x".into()));
+    assert_eq!(by("auto", "MQSTR"), text);
+    assert_eq!(by("auto", ""), bytes);
+    assert_eq!(by("text", ""), text);
+    assert_eq!(by("bytes", "MQSTR"), bytes);
+    assert_eq!("bytes".parse(), Ok(BodyMode::Bytes));
+    assert!(Route::read(None, None, None, Some("xml")).is_err());
+    assert!(Route::read(None, None, Some("temp-queue://x"), None).is_err());
+}
+
+/// A bridge's header is not ours to interpret: it and everything behind it is the body.
+#[test]
+fn foreign_headers_are_body() {
+    let sample = format!("{}/protocol-captures/ibm-headers/113-cih-e273.bin", env!("CARGO_MANIFEST_DIR"));
+    let cih = std::fs::read(&sample).expect("the sample 113-cih-e273");
+    let mut rfh2 = rfh2(&["<usr><a>1</a></usr>"]);
+    rfh2.format = chars("MQCICS");
+    let got = of_rfh2(&rfh2, &cih).publication;
+    assert_eq!(got.body, Body::Bytes(cih.into()));
+    assert_eq!(got.properties.get("JMS_IBM_Format"), Some(&string("MQCICS")));
+    assert_eq!(got.properties.get("a"), Some(&string("1")));
+}
+
+#[test]
+fn a_dead_letter_header_becomes_properties() {
+    let mut data = Vec::new();
+    let dlh = Dlh {
+        reason: 2053,
+        dest_q_name: chars("TARGET.Q"),
+        dest_q_mgr_name: chars("QM7"),
+        encoding: 273,
+        coded_char_set_id: 1208,
+        format: chars("MQSTR"),
+        put_appl_type: 6,
+        put_appl_name: chars("amqrmppa"),
+        put_date: chars("20260131"),
+        put_time: chars("12345678"),
+    };
+    dlh.encode_to(&mut data, Coding::default());
+    data.extend_from_slice(b"dead");
+    let got = map(&transmission(&Md { format: chars("MQDEAD"), ..plain() }, &data)).publication;
+    assert_eq!(got.body, Body::Text("dead".into()));
+    for (property, value) in [
+        ("MQFERRY_DLH_Reason", Value::Int(2053)),
+        ("MQFERRY_DLH_DestQName", string("TARGET.Q")),
+        ("MQFERRY_DLH_DestQMgrName", string("QM7")),
+        ("MQFERRY_DLH_PutApplType", Value::Int(6)),
+        ("MQFERRY_DLH_PutApplName", string("amqrmppa")),
+        ("MQFERRY_DLH_PutDate", string("20260131")),
+        ("MQFERRY_DLH_PutTime", string("12345678")),
+        ("JMS_IBM_MQMD_Format", string("MQDEAD")),
+    ] {
+        assert_eq!(got.properties.get(property), Some(&value), "{property}");
+    }
+}
+
+// ---- dead letters ----
+
+#[test]
+fn a_dead_letter_keeps_every_byte() {
+    let md = Md { priority: 7, persistence: 1, expiry: 50, ..plain() };
+    let envelope = transmission_to("PAY.IN", "QM9", &md, b"data");
+    let whole = envelope.parts().concat();
+    let refusal = publish(&envelope, &policy(), NOW).expect_err("an unknown queue manager");
+    let deadq = Destination::Queue("MQFERRY.DLQ".into());
+    let got = dead_letter(&Original::Parsed(&envelope), refusal.reason, &refusal.text, &deadq, NOW).publication;
+    assert_eq!(got.destination, deadq);
+    assert!(got.persistent);
+    assert_eq!((got.priority, got.expires_at_ms), (7, None));
+    assert_eq!(got.message_id.as_deref(), Some(MSG_ID_TEXT));
+    let Body::Bytes(body) = &got.body else { panic!("bytes") };
+    let (header, data) = body.split_at(172);
+    assert_eq!(data, b"data");
+    let dlh = Dlh::parse(header, ByteOrder::Big).expect("an MQDLH");
+    let text = |chars: Chars<48>| chars.text(Coding::default());
+    assert_eq!((dlh.reason, text(dlh.dest_q_name), text(dlh.dest_q_mgr_name)), (2087, "PAY.IN".into(), "QM9".into()));
+    assert_eq!((dlh.encoding, dlh.coded_char_set_id), (273, 1208));
+    assert!(dlh.format.is("MQSTR"));
+    for (property, value) in [
+        ("MQFERRY_Reason", Value::Int(2087)),
+        ("MQFERRY_ReasonName", string("MQRC_UNKNOWN_REMOTE_Q_MGR")),
+        ("MQFERRY_RemoteQ", string("PAY.IN")),
+        ("MQFERRY_RemoteQMgr", string("QM9")),
+        ("JMS_IBM_Format", string("MQDEAD")),
+        ("JMS_IBM_MQMD_Expiry", Value::Int(50)),
+        ("JMS_IBM_MsgType", Value::Int(8)),
+    ] {
+        assert_eq!(got.properties.get(property), Some(&value), "{property}");
+    }
+    let Some(Value::String(head)) = got.properties.get("MQFERRY_XQH") else { panic!("MQFERRY_XQH") };
+    assert_eq!(id::unhex(head).as_deref(), whole.get(..428));
+}
+
+#[test]
+fn a_broken_message_becomes_a_dead_letter_whole() {
+    let bytes = Bytes::from_static(b"XQH \0\0\0\x01 and no more");
+    let broken = Envelope::parse(vec![bytes.clone()], ByteOrder::Little, 437).expect_err("broken");
+    let original = Original::Broken { parts: &broken.parts, encoding: 546, ccsid: 437 };
+    let deadq = Destination::Queue("D".into());
+    let got = dead_letter(&original, 271, &broken.to_string(), &deadq, NOW).publication;
+    let Body::Bytes(body) = &got.body else { panic!("bytes") };
+    let dlh = Dlh::parse(body, ByteOrder::Big).expect("an MQDLH");
+    assert_eq!(body.get(172..), Some(&bytes[..]));
+    assert_eq!((dlh.reason, dlh.encoding, dlh.coded_char_set_id), (271, 546, 437));
+    assert!(dlh.format.is("MQXMIT"));
+    assert_eq!(got.properties.get("MQFERRY_ReasonName"), Some(&string("MQFB_XMIT_Q_MSG_ERROR")));
+    assert!(got.persistent);
+}
+
+// ---- arbitrary input ----
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// Any bytes where fields, folders and body are: a publication, never a panic; JSON there and back; a dead letter whole.
+    #[test]
+    fn arbitrary_messages_are_mapped(
+        fields in proptest::collection::vec(any::<u8>(), 316),
+        format in proptest::sample::select(vec!["MQSTR", "MQHRF2", "MQDEAD", "MQHMDE", "MQHRF", "MQCICS", ""]),
+        folder in "(<|>|</|usr|jms|mcd|Msd|jms_map|Cid|Tms|Exp|Gid| dt='i4'| xsi:nil='true'|1|x|&#x1f680;|\\PC){0,40}",
+        body in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let mut bytes = Vec::new();
+        Xqh::new(chars("Q"), chars("AMQGW")).encode_to(&mut bytes, Coding::default());
+        bytes.extend_from_slice(b"MD  \0\0\0\x01");
+        bytes.extend_from_slice(&fields);
+        // Encoding, CodedCharSetId and Format so that the chain is walked; no report option that must be refused.
+        bytes[112..116].copy_from_slice(&[0x0F, 0, 0x3F, 0xC7]);
+        bytes[128..136].copy_from_slice(&[0, 0, 1, 0x11, 0, 0, 4, 0xB8]);
+        bytes[136..144].copy_from_slice(format!("{format:8}").as_bytes());
+        if format == "MQHRF2" {
+            bytes.extend_from_slice(&rfh2(&[&folder, "<usr><a>1</a></usr>"]).encode(Coding::default()));
+        }
+        bytes.extend_from_slice(&body);
+        let envelope = parse(bytes);
+        let mapped = map(&envelope);
+        let json = shape::to_json(&mapped.publication, NOW);
+        let back = shape::from_json(&json, NOW).expect("the shape that was written");
+        prop_assert_eq!(shape::to_json(&back, NOW), json); // not the values: NaN is not equal to itself
+        prop_assert!(mapped.publication.properties.keys().all(|name| !name.is_empty()));
+        let dead = dead_letter(&Original::Parsed(&envelope), 2053, "full", &Destination::Queue("D".into()), NOW);
+        let Body::Bytes(body) = dead.publication.body else { panic!("bytes") };
+        prop_assert_eq!(body.slice(172..), envelope.data());
+    }
+}
