@@ -158,3 +158,67 @@ fn the_text_form_shows_every_field_and_no_control_character() {
         assert!(text.contains("Publication to"), "{file}");
     }
 }
+
+// ---- the command ----
+
+fn mqferry() -> assert_cmd::Command {
+    assert_cmd::Command::cargo_bin("mqferry").expect("the program")
+}
+
+fn path(file: &str) -> String {
+    format!("{}/protocol-captures/ibm-headers/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn the_command_prints_one_object_a_file() {
+    let files = [path("001-xqh-md1-e273-c1208.bin"), path("117-chain-xqh-mde-rfh2-e273.bin")];
+    let output = mqferry().arg("explain").args(&files).arg("--json").output().expect("a run");
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let objects: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).expect("an object")).collect();
+    assert_eq!(objects.iter().map(|o| o["file"].clone()).collect::<Vec<_>>(), files.clone().map(Json::from));
+    assert_eq!(objects[0]["publication"]["destination"], "queue://REMOTE.QUEUE");
+    let text = mqferry().arg("explain").arg(&files[0]).output().expect("a run");
+    assert!(text.status.success());
+    assert!(String::from_utf8(text.stdout).expect("UTF-8").contains("Publication to queue://REMOTE.QUEUE"));
+}
+
+#[test]
+fn the_command_applies_routes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = folder.path().join("gateway.toml");
+    let text = "name = \"AMQGW\"\naliases = [\"QM2\"]\n[broker]\nurl = \"embedded:store\"\n\
+                [[channel]]\nname = \"A.TO.B\"\nchltype = \"RCVR\"\n\
+                [[route]]\nremote_queue = \"REMOTE.*\"\ndestination = \"topic://out\"\n";
+    std::fs::write(&config, text).expect("a file");
+    let run = mqferry()
+        .args(["explain", &path("001-xqh-md1-e273-c1208.bin"), "--json", "-c"])
+        .arg(&config)
+        .output()
+        .expect("a run");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let json: Json = serde_json::from_slice(&run.stdout).expect("an object");
+    assert_eq!(json["publication"]["destination"], "topic://out");
+    assert_eq!(json["publication"]["properties"]["MQFERRY_RemoteQ"]["value"], "REMOTE.QUEUE");
+}
+
+#[test]
+fn the_command_says_in_one_line_what_is_no_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("note.txt");
+    std::fs::write(&file, "hello").expect("a file");
+    let run = mqferry().arg("explain").arg(&file).output().expect("a run");
+    assert_eq!(run.status.code(), Some(1));
+    assert!(run.stdout.is_empty());
+    let error = String::from_utf8(run.stderr).expect("UTF-8");
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.contains("note.txt is not a message") && error.contains("--format"), "{error}");
+    let missing = mqferry().args(["explain", "no-such-file"]).output().expect("a run");
+    assert_eq!(missing.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&missing.stderr).lines().count(), 1);
+    // The others are shown all the same.
+    let good = path("001-xqh-md1-e273-c1208.bin");
+    let both = mqferry().arg("explain").arg(&file).arg(&good).arg("--json").output().expect("a run");
+    assert_eq!(both.status.code(), Some(1));
+    assert_eq!(String::from_utf8_lossy(&both.stdout).lines().count(), 1);
+}

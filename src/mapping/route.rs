@@ -30,30 +30,6 @@ pub struct Route {
     pub body: BodyMode,
 }
 
-impl Route {
-    /// A route as a configuration writes it.
-    ///
-    /// # Errors
-    /// Names the key and the fix.
-    pub fn read(
-        remote_queue: Option<&str>,
-        remote_qmgr: Option<&str>,
-        destination: Option<&str>,
-        body: Option<&str>,
-    ) -> Result<Self, String> {
-        let destination = destination.map(str::parse::<Destination>).transpose().map_err(|error| error.to_string())?;
-        if let Some(Destination::TempQueue(name) | Destination::TempTopic(name)) = &destination {
-            return Err(format!("destination {name:?} is temporary: write queue://NAME or topic://NAME"));
-        }
-        Ok(Self {
-            remote_queue: remote_queue.map(Glob::new),
-            remote_qmgr: remote_qmgr.map(Glob::new),
-            destination,
-            body: body.map_or(Ok(BodyMode::Auto), str::parse)?,
-        })
-    }
-}
-
 /// How a route treats bodies (mapping rules, section 3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BodyMode {
