@@ -7,6 +7,8 @@
 //! | target | our AMQP target alone: messages and sync record, one commit a batch |
 //! | end to end | `mqferry demo`: simulated queue manager, channel, gateway, broker |
 
+#![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;

@@ -67,7 +67,7 @@ pub struct Operation {
 /// Which gateway.
 #[derive(Clone, Debug, Args)]
 pub struct Gateway {
-    /// Configuration of the gateway: its [admin] address is used
+    /// Configuration of the gateway: the address in its admin section is used
     #[arg(short = 'c', long = "config", env = "MQFERRY_CONFIG", value_name = "FILE", conflicts_with = "admin")]
     file: Option<PathBuf>,
     /// Admin address of the gateway, http://127.0.0.1:9157 by default
