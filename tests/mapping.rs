@@ -1,61 +1,17 @@
-//! The mapping judged by what it must keep: messages that IBM's JMS client wrote, against what the application set
-//! (which the samples' JSON records), and one line of the mapping rules at a time.
+//! The mapping judged by what it must keep: messages that IBM's JMS client wrote, against what the application set,
+//! which the samples' JSON records.
+
+#[path = "support/transmission.rs"]
+mod transmission;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use mqferry::mapping::{Body, Entry, Mapped, Policy, Publication, Value, publish};
-use mqferry::message::{Chars, Coding, Envelope, Md, Mde, Xqh};
+use mqferry::mapping::{Body, Entry, Mapped, Publication, Value};
+use mqferry::message::{Coding, Md};
 use mqferry::wire::ByteOrder;
 use serde_json::Value as Json;
-
-/// Some moment, milliseconds since 1970.
-const NOW: i64 = 1_795_443_300_000;
-/// What a queue manager would give a message.
-const MSG_ID: [u8; 24] = *b"AMQ QM1         \0\x01\x02\x03\xFC\xFD\xFE\xFF";
-const MSG_ID_TEXT: &str = "ID:414d5120514d3120202020202020202000010203fcfdfeff";
-
-fn policy() -> Policy {
-    Policy { aliases: vec!["QM2".into()], ..Policy::named("AMQGW") }
-}
-
-fn chars<const N: usize>(text: &str) -> Chars<N> {
-    Chars::from_text(text, Coding::default()).expect("a text that fits")
-}
-
-/// A message as it lies on a transmission queue: the version-2 fields of the descriptor go into an MQMDE.
-fn transmission_to(queue: &str, qmgr: &str, md: &Md, data: &[u8]) -> Envelope {
-    let coding = Coding::default();
-    let mut md = md.clone();
-    let mut bytes = Vec::new();
-    Xqh::new(chars(queue), chars(qmgr)).encode_to(&mut bytes, coding);
-    match md.v2.take() {
-        None => md.encode_to(&mut bytes, coding),
-        Some(v2) => {
-            let mde =
-                Mde { encoding: md.encoding, coded_char_set_id: md.coded_char_set_id, format: md.format, flags: 0, v2 };
-            md.format = chars("MQHMDE");
-            md.encode_to(&mut bytes, coding);
-            mde.encode_to(&mut bytes, coding);
-        }
-    }
-    bytes.extend_from_slice(data);
-    parse(bytes)
-}
-
-fn parse(bytes: Vec<u8>) -> Envelope {
-    Envelope::parse(vec![Bytes::from(bytes)], ByteOrder::Big, 1208).expect("an envelope")
-}
-
-fn map(envelope: &Envelope) -> Mapped {
-    publish(envelope, &policy(), NOW).expect("a publication")
-}
-
-fn string(text: &str) -> Value {
-    Value::String(text.to_owned())
-}
-
-// ---- messages of IBM's JMS client ----
+use transmission::{MSG_ID, MSG_ID_TEXT, NOW, chars, map, string, transmission_to};
 
 struct Sample {
     name: String,
