@@ -7,6 +7,7 @@ use super::plan::{BrokerPlan, Login, TlsFiles};
 use super::problem::Report;
 use super::section::{Placed, Section};
 use super::{Environment, Secret};
+use crate::target::address::BrokerAddress;
 
 /// Reads `[broker]`.
 pub(super) fn read(
@@ -17,26 +18,28 @@ pub(super) fn read(
     let mut section = root.section(report, "broker");
     let url = url(&mut section, report);
     let login = login(&mut section, report, environment);
-    let tls = tls(&mut section, report, url.as_deref());
+    let tls = tls(&mut section, report, url.as_ref().map(|(_, address)| address));
     section.finish(report, &[]);
-    Some(BrokerPlan { url: url?, login, tls })
+    let (url, address) = url?;
+    Some(BrokerPlan { url, address, login, tls })
 }
 
-fn url(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<String> {
+fn url(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<(String, BrokerAddress)> {
     let Some(url) = section.text(report, "url") else {
         section.require(report, "url", "is missing; write a broker address, as amqp://host:5672, or embedded:DIR");
         return None;
     };
-    if url.value.trim().is_empty() {
-        report.at(&url.span, &section.key("url"), "is empty; write amqp://host:5672, or embedded:DIR");
-        return None;
-    }
-    if url.value.contains('@') && !url.value.starts_with("embedded:") {
-        let text = "holds a user or password; write user and password_file below [broker] instead";
-        report.at(&url.span, &section.key("url"), text);
-        return None;
-    }
-    Some(url.value)
+    let problem = match url.value.parse() {
+        Ok(BrokerAddress::OpenWire(_)) => {
+            "this version speaks AMQP to brokers, OpenWire comes later; give the broker's AMQP connector, as \
+             amqp://host:5672 or amqps://host:5671"
+                .to_owned()
+        }
+        Ok(address) => return Some((url.value, address)),
+        Err(error) => error.to_string().trim_start_matches("broker address: ").to_owned(),
+    };
+    report.at(&url.span, &section.key("url"), problem);
+    None
 }
 
 fn login(section: &mut Section<'_>, report: &mut Report<'_>, environment: Environment<'_>) -> Option<Login> {
@@ -97,7 +100,8 @@ fn secret_of_file(file: &Placed<String>, report: &mut Report<'_>, key: &str) -> 
     None
 }
 
-fn tls(section: &mut Section<'_>, report: &mut Report<'_>, url: Option<&str>) -> TlsFiles {
+fn tls(section: &mut Section<'_>, report: &mut Report<'_>, address: Option<&BrokerAddress>) -> TlsFiles {
+    let plain = address.is_some_and(|address| !uses_tls(address));
     let mut places = Vec::new();
     let mut file = |section: &mut Section<'_>, report: &mut Report<'_>, key: &'static str| {
         let file = section.text(report, key)?;
@@ -122,10 +126,19 @@ fn tls(section: &mut Section<'_>, report: &mut Report<'_>, url: Option<&str>) ->
         if *key == given {
             report.at(span, &section.key(key), format!("goes together with {lacks}; add that, or remove this"));
         }
-        if url.is_some_and(|url| !["ssl://", "amqps://", "amqp+ssl://"].iter().any(|tls| url.contains(tls))) {
-            let text = "the broker's url is one without TLS; write amqps:// or ssl://, or remove this line";
+        if plain {
+            let text = "the broker's url is one without TLS; write amqps:// there, or remove this line";
             report.at(span, &section.key(key), text);
         }
     }
     files
+}
+
+fn uses_tls(address: &BrokerAddress) -> bool {
+    match address {
+        BrokerAddress::Amqp(brokers) | BrokerAddress::OpenWire(brokers) => {
+            brokers.endpoints.iter().any(|endpoint| endpoint.tls)
+        }
+        BrokerAddress::Embedded(_) => false,
+    }
 }

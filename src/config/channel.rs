@@ -6,6 +6,7 @@ use super::names;
 use super::problem::Report;
 use super::section::{Section, nearest};
 use crate::channel::definition::ChannelType;
+use crate::channel::dialect::BadSetting;
 use crate::channel::{Definition, Dialect};
 
 /// Attributes of `DEFINE CHANNEL` that an administrator may well copy here, and that this version does not have.
@@ -88,15 +89,19 @@ fn chltype(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Channel
 }
 
 fn dialect(mut section: Section<'_>, report: &mut Report<'_>) -> Dialect {
-    let dialect = Dialect::default();
-    let known: Vec<String> = Vec::new();
+    let mut dialect = Dialect::default();
+    let known: Vec<String> = Dialect::keys().into_iter().map(|key| key.name.to_owned()).collect();
     for key in section.keys() {
-        let Some(_value) = section.text(report, &key.value) else { continue };
-        let name = section.key(&key.value);
-        match nearest(&key.value, &known) {
-            Some(near) => report.at(&key.span, &name, format!("no such key; did you mean {near}?")),
-            None => report.at(&key.span, &name, "no such key; remove the line"),
-        }
+        let Some(word) = section.word(report, &key.value) else { continue };
+        let problem = match dialect.set(&key.value, &word.value) {
+            Ok(()) => continue,
+            Err(BadSetting::Value { value, options, .. }) => format!("{value:?} is no answer; write {options}"),
+            Err(BadSetting::Key { .. }) => match nearest(&key.value, &known) {
+                Some(near) => format!("no such key; did you mean {near}?"),
+                None => "no such key; remove the line".to_owned(),
+            },
+        };
+        report.at(&key.span, &section.key(&key.value), problem);
     }
     dialect
 }

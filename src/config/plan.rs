@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::Secret;
 use crate::channel::{Definition, Identity};
 use crate::mapping::{Destination, Policy};
+use crate::target::address::BrokerAddress;
 
 /// A whole configuration.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Plan {
 pub struct BrokerPlan {
     /// `url`: a broker address as ActiveMQ users write it, or `embedded:DIR`.
     pub url: String,
+    /// The same, read.
+    pub address: BrokerAddress,
     /// `user`, with what `password_file` or `password_env` hold.
     pub login: Option<Login>,
     /// Files for TLS; all none for an address without TLS.

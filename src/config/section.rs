@@ -72,6 +72,21 @@ impl<'t> Section<'t> {
         }
     }
 
+    /// A text, a whole number, or true or false, as text.
+    pub(super) fn word(&mut self, report: &mut Report<'_>, key: &str) -> Option<Placed<String>> {
+        let (value, span) = self.take(key)?;
+        let value = match value {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Integer(number) => number.to_string(),
+            DeValue::Boolean(truth) => truth.to_string(),
+            other => {
+                report.at(&span, &self.key(key), format!("is {}; write a word in quotes or a number", kind(other)));
+                return None;
+            }
+        };
+        Some(Placed { value, span })
+    }
+
     /// A list of texts; a single text counts as a list of one.
     pub(super) fn texts(&mut self, report: &mut Report<'_>, key: &str) -> Vec<Placed<String>> {
         let Some((value, span)) = self.take(key) else { return Vec::new() };
