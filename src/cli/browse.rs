@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use clap::Args;
 use serde_json::json;
 
-use super::output::{now_ms, say, say_json};
+use super::output::{say, say_json};
 use super::table::table;
 use super::{Failure, Outcome};
 use crate::mapping::{Body, Destination, Publication, shape};
@@ -107,7 +107,7 @@ fn channels(browser: &Browser, json: bool) -> Outcome {
 fn messages(browser: &Browser, queue: &Destination, json: bool) -> Outcome {
     let mut stored = browser.messages(queue);
     if json {
-        let now = now_ms();
+        let now = crate::clock::wall_ms();
         return stored.try_for_each(|stored| {
             let stored = stored?;
             say_json(&json!({ "place": stored.place, "publication": shape::to_json(&stored.publication, now) }))

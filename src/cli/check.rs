@@ -1,18 +1,23 @@
 //! `check`: does the configuration hold here and now? Every finding is a line.
 
+use std::net::SocketAddr;
+use std::path::Path;
+
 use clap::Args;
 use serde::Serialize;
-use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 use super::output::{say, say_json};
-use super::{ConfigFile, Failure, Outcome};
-use crate::config::Plan;
+use super::{ConfigFile, Failure, Outcome, gateway};
+use crate::admin::server::cannot_listen;
+use crate::config::{BrokerPlan, Plan};
+use crate::target::address::BrokerAddress;
+use crate::target::embedded::Browser;
 
 /// What to check.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Nothing is changed. Exit status: 0 all holds, 1 something does not, 2 the configuration is wrong.
+Nothing that others see is changed. Exit status: 0 all holds, 1 something does not, 2 the configuration is wrong.
 
 Example:
   mqferry check -c gateway.toml")]
@@ -25,22 +30,33 @@ pub struct CheckArgs {
     pub json: bool,
 }
 
+/// How something was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// As it must be.
+    Ok,
+    /// It works, but somebody should look.
+    Look,
+    /// The gateway cannot run so.
+    Wrong,
+}
+
 /// One thing that was looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Finding {
     /// What was looked at: `configuration`, `listener`, `admin`, `broker`.
     pub what: &'static str,
-    /// Whether it is as it must be.
-    pub holds: bool,
-    /// One line: what was found; where it does not hold, with the fix.
+    /// How it is.
+    pub verdict: Verdict,
+    /// One line: what was found; where it is wrong, with the fix.
     pub text: String,
 }
 
 impl Finding {
-    /// From what was found, or what is wrong.
-    pub fn of(what: &'static str, found: Result<String, String>) -> Self {
-        let holds = found.is_ok();
-        Self { what, holds, text: found.unwrap_or_else(|wrong| wrong) }
+    fn of(what: &'static str, found: Result<String, String>) -> Self {
+        let verdict = if found.is_ok() { Verdict::Ok } else { Verdict::Wrong };
+        Self { what, verdict, text: found.unwrap_or_else(|wrong| wrong) }
     }
 }
 
@@ -55,11 +71,16 @@ pub async fn run(args: CheckArgs) -> Outcome {
         if args.json {
             say_json(finding)?;
         } else {
-            let word = if finding.holds { "ok" } else { "wrong" };
+            let word = match finding.verdict {
+                Verdict::Ok => "ok",
+                Verdict::Look => "look",
+                Verdict::Wrong => "wrong",
+            };
             say(&format!("{word:<6}{:<15}{}", finding.what, finding.text))?;
         }
     }
-    if findings.iter().all(|finding| finding.holds) { Ok(()) } else { Err(Failure::DoesNotHold) }
+    let holds = findings.iter().all(|finding| finding.verdict != Verdict::Wrong);
+    if holds { Ok(()) } else { Err(Failure::DoesNotHold) }
 }
 
 async fn findings(plan: &Plan) -> Vec<Finding> {
@@ -68,17 +89,50 @@ async fn findings(plan: &Plan) -> Vec<Finding> {
     let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
     let read =
         format!("{file}: queue manager {}, {}, {}", plan.name, count(channels, "channel"), count(routes, "route"));
-    vec![
+    let mut findings = vec![
         Finding::of("configuration", Ok(read)),
         Finding::of("listener", free(plan.listener, "[listener]").await),
         Finding::of("admin", free(plan.admin, "[admin]").await),
-    ]
+    ];
+    findings.extend(broker(&plan.broker).await);
+    findings
 }
 
 /// Whether the port can be had now.
 async fn free(address: SocketAddr, section: &str) -> Result<String, String> {
     match TcpListener::bind(address).await {
         Ok(_) => Ok(format!("{address} is free")),
-        Err(error) => Err(crate::admin::server::cannot_listen(address, section, &error)),
+        Err(error) => Err(cannot_listen(address, section, &error)),
+    }
+}
+
+async fn broker(broker: &BrokerPlan) -> Vec<Finding> {
+    match &broker.address {
+        BrokerAddress::Embedded(dir) => vec![Finding::of("broker", embedded(dir))],
+        BrokerAddress::Amqp(brokers) => match gateway::amqp(broker, brokers.clone()) {
+            Ok(_) => {
+                let text = format!("{brokers} was not tried: this build cannot yet; run will");
+                vec![Finding { what: "broker", verdict: Verdict::Look, text }]
+            }
+            Err(wrong) => vec![Finding::of("broker", Err(wrong.to_string()))],
+        },
+        // The configuration refuses it before this.
+        BrokerAddress::OpenWire(_) => Vec::new(),
+    }
+}
+
+/// A store that is there is opened; one that is not is not made.
+fn embedded(dir: &Path) -> Result<String, String> {
+    let shown = dir.display();
+    if !dir.exists() {
+        return Ok(format!("embedded:{shown} does not exist yet; run makes it"));
+    }
+    let empty = std::fs::read_dir(dir).map_err(|error| format!("embedded:{shown}: {error}; name a folder"))?.next();
+    if empty.is_none() {
+        return Ok(format!("embedded:{shown} is empty; run makes the store"));
+    }
+    match Browser::open(dir) {
+        Ok(_) => Ok(format!("embedded:{shown} holds a store, and nobody else has it open")),
+        Err(error) => Err(error.text),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 did not hold or failed, 2 wrong usage or configuration.
 
+use std::fmt;
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -93,6 +94,16 @@ pub enum Failure {
 /// How a command ends.
 pub type Outcome = Result<(), Failure>;
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wrong(text) => f.write_str(text),
+            Self::Failed(error) => write!(f, "{error:#}"),
+            Self::DoesNotHold | Self::NobodyReads => Ok(()),
+        }
+    }
+}
+
 impl From<anyhow::Error> for Failure {
     fn from(error: anyhow::Error) -> Self {
         Self::Failed(error)
@@ -123,14 +134,9 @@ pub fn main() -> ExitCode {
     };
     match outcome {
         Ok(()) | Err(Failure::NobodyReads) => ExitCode::SUCCESS,
-        Err(Failure::DoesNotHold) => ExitCode::from(1),
-        Err(Failure::Failed(error)) => {
-            complain(&format!("{error:#}"));
-            ExitCode::from(1)
-        }
-        Err(Failure::Wrong(text)) => {
-            text.lines().for_each(complain);
-            ExitCode::from(2)
+        Err(failure) => {
+            failure.to_string().lines().for_each(complain);
+            ExitCode::from(if matches!(failure, Failure::Wrong(_)) { 2 } else { 1 })
         }
     }
 }
@@ -171,13 +177,10 @@ fn complain(line: &str) {
 /// Help goes where it was asked for; an error is one line.
 fn usage(error: &clap::Error) -> ExitCode {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            print!("{}", error.render());
-            ExitCode::SUCCESS
-        }
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            eprint!("{}", error.render());
-            ExitCode::from(2)
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // Whoever reads may have seen enough.
+            let _ = error.print();
+            ExitCode::from(if error.use_stderr() { 2 } else { 0 })
         }
         _ => {
             let text = error.render().to_string();
