@@ -2,6 +2,8 @@
 //!
 //! The child is this test program itself, told by an environment variable to write until it dies.
 
+#![allow(clippy::disallowed_methods, reason = "real processes run by the real clock")]
+
 #[path = "support/target_contract.rs"]
 mod target_contract;
 

@@ -1,5 +1,6 @@
 //! A TCP relay on loopback that changes no byte, records both directions, and can cut or freeze a connection.
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::disallowed_methods, reason = "real connections and stores run by the real clock")]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};

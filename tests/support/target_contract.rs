@@ -4,6 +4,7 @@
 //! somebody else's client where there is one, for a target that misreads its own writing must not pass.
 
 #![allow(dead_code, reason = "each test file uses a part")]
+#![allow(clippy::disallowed_methods, reason = "real connections and stores run by the real clock")]
 
 use std::collections::BTreeMap;
 use std::future::Future;
