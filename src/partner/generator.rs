@@ -1,7 +1,6 @@
 //! Test messages: numbered ones, and those that IBM's software wrote.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::transmission::{
     Draft, HEADER_LENGTH, KEPT, PROGRAM, USER, form_of, put_stamp, rewrite, transmission_header,
@@ -53,7 +52,7 @@ impl Numbered {
             encoding: 273,
             ccsid: 819,
             persistent: self.persistent,
-            put_at: SystemTime::now(),
+            put_at: crate::clock::wall(),
             data: Vec::new(),
         };
         let mut putter = Putter::open(folder)?;
@@ -194,7 +193,7 @@ fn descriptor(message: &mut Vec<u8>, md: &[u8]) -> Option<()> {
     fill(first.get_mut(240..272), &[b' '; 32]);
     fill(first.get_mut(272..276), &28_i32.to_be_bytes()); // PutApplType Java
     fill(first.get_mut(276..304), &PROGRAM);
-    fill(first.get_mut(304..320), &put_stamp(SystemTime::now()));
+    fill(first.get_mut(304..320), &put_stamp(crate::clock::wall()));
     fill(first.get_mut(320..324), b"    ");
     if second.is_empty() {
         message.extend(first);

@@ -56,7 +56,7 @@ impl ChannelSync {
 
     /// A new start: its time, but never that of an earlier one.
     pub(super) fn started(&mut self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = crate::clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.start = u32::try_from(now).unwrap_or(u32::MAX).max(self.start.saturating_add(1));
     }
 
