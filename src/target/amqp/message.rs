@@ -1,14 +1,13 @@
 //! A publication as an AMQP message, so that ActiveMQ's `jms` transformer makes of it the JMS message that is meant
 //! (mapping rules, sections 2, 3, 4 and 8).
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use fe2o3_amqp::types::messaging::{
     AmqpSequence, AmqpValue, ApplicationProperties, Batch, Body as AmqpBody, Data, Header, Message, MessageId,
     Priority, Properties,
 };
 use fe2o3_amqp::types::primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp, Value as AmqpItem};
 
+use crate::clock;
 use crate::mapping::Publication;
 use crate::mapping::publication::{Body, Value};
 use crate::target::Refusal;
@@ -65,9 +64,7 @@ pub(super) fn to_amqp(publication: Publication) -> Result<Outgoing, Refusal> {
 
 /// Milliseconds left, at least one; none where they do not fit, for then the absolute time alone must do.
 fn ttl(expires_at_ms: i64) -> Option<u32> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    let left = i128::from(expires_at_ms) - i128::try_from(now).unwrap_or(i128::MAX);
-    u32::try_from(left.max(1)).ok()
+    u32::try_from(expires_at_ms.saturating_sub(clock::wall_ms()).max(1)).ok()
 }
 
 /// The body section and content type from which the broker tells the JMS message class.
