@@ -1,9 +1,15 @@
 //! The AMQP target against a real ActiveMQ: the contract of all targets, and what only a broker can do to it.
-#![allow(clippy::disallowed_methods, reason = "waits for real processes")]
 
 mod support;
 #[path = "support/target_contract.rs"]
 mod target_contract;
+
+#[path = "target_amqp/bodies.rs"]
+mod bodies;
+#[path = "target_amqp/doors.rs"]
+mod doors;
+#[path = "target_amqp/faults.rs"]
+mod faults;
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard};
@@ -28,9 +34,13 @@ fn limits() -> Limits {
 }
 
 fn target(url: &str, login: Option<(&str, &str)>) -> AmqpTarget {
+    target_with(url, login, &ClientFiles::default())
+}
+
+fn target_with(url: &str, login: Option<(&str, &str)>, files: &ClientFiles) -> AmqpTarget {
     let BrokerAddress::Amqp(brokers) = url.parse().unwrap() else { panic!("{url} is no AMQP address") };
     let login = login.map(|(user, password)| Login { user: user.into(), password: password.to_owned().into() });
-    AmqpTarget::new(brokers, login, &ClientFiles::default(), limits()).unwrap()
+    AmqpTarget::new(brokers, login, files, limits()).unwrap()
 }
 
 /// A broker with a user who may write everywhere but to one queue.

@@ -29,12 +29,20 @@ pub struct ClientFiles {
 
 /// TLS could not be set up; one line with the file and the fix.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct TlsError(String);
+#[error("{text}")]
+pub struct TlsError {
+    text: String,
+    /// Whether trying again later can help; if not, a person must act.
+    pub retry: bool,
+}
 
 impl TlsError {
+    fn new(text: String) -> Self {
+        Self { text, retry: false }
+    }
+
     fn file(path: &Path, error: impl Display, fix: &str) -> Self {
-        Self(format!("{}: {error}: {fix}", path.display()))
+        Self::new(format!("{}: {error}: {fix}", path.display()))
     }
 }
 
@@ -56,11 +64,13 @@ pub fn client_config(files: &ClientFiles) -> Result<Arc<ClientConfig>, TlsError>
         None => system_roots()?,
     });
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone()).build().map_err(|error| {
-        TlsError(format!("trusted certificates cannot be used: {error}: set ca_file to a PEM file of CA certificates"))
+        TlsError::new(format!(
+            "trusted certificates cannot be used: {error}: set ca_file to a PEM file of CA certificates"
+        ))
     })?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsError(format!("TLS cannot be set up: {error}")))?
+        .map_err(|error| TlsError::new(format!("TLS cannot be set up: {error}")))?
         .with_webpki_verifier(verifier);
     let config = match (&files.cert_file, &files.key_file) {
         (Some(cert), Some(key)) => builder
@@ -84,18 +94,19 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let name = ServerName::try_from(host.to_owned())
-        .map_err(|_| TlsError(format!("{host:?} is no host name or IP address that a certificate could name")))?;
-    TlsConnector::from(config.clone()).connect(name, stream).await.map_err(|error| TlsError(handshake(host, &error)))
+        .map_err(|_| TlsError::new(format!("{host:?} is no host name or IP address that a certificate could name")))?;
+    TlsConnector::from(config.clone()).connect(name, stream).await.map_err(|error| handshake(host, &error))
 }
 
 /// What a failed handshake means for the operator.
-fn handshake(host: &str, error: &std::io::Error) -> String {
+fn handshake(host: &str, error: &std::io::Error) -> TlsError {
     use rustls::{CertificateError, Error};
-    let fix = match error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+    let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    let fix = match cause {
         Some(Error::InvalidMessage(_)) => {
             "the other end does not speak TLS: use the address without TLS, or the TLS port"
         }
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             "set ca_file to the certificate of the authority that signed the other end's"
         }
         Some(Error::InvalidCertificate(
@@ -113,7 +124,7 @@ fn handshake(host: &str, error: &std::io::Error) -> String {
         }
         _ => "the connection broke during the handshake",
     };
-    format!("TLS handshake with {host} failed: {error}: {fix}")
+    TlsError { text: format!("TLS handshake with {host} failed: {error}: {fix}"), retry: cause.is_none() }
 }
 
 fn system_roots() -> Result<RootCertStore, TlsError> {
@@ -122,7 +133,7 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
-        return Err(TlsError(format!(
+        return Err(TlsError::new(format!(
             "the system has no trusted certificates{why}: install them (package ca-certificates) or set ca_file"
         )));
     }

@@ -51,8 +51,16 @@ pub(super) struct Connection {
     /// What lies under it.
     pub(super) watch: Arc<Watch>,
     broker: String,
-    lost: watch::Receiver<Option<String>>,
+    lost: watch::Receiver<Option<End>>,
     close: CancellationToken,
+}
+
+/// How a connection ended.
+#[derive(Clone, Debug)]
+struct End {
+    text: String,
+    /// The broker could not make sense of what we sent; ActiveMQ's answer to a message above its limit.
+    choked: bool,
 }
 
 impl Drop for Connection {
@@ -112,8 +120,13 @@ impl Connection {
 
     async fn end_reason(&self) -> String {
         let mut lost = self.lost.clone();
-        let reason = lost.wait_for(Option::is_some).await.ok().and_then(|reason| reason.clone());
-        reason.unwrap_or_else(|| "the connection ended".to_owned())
+        let end = lost.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+        end.map_or_else(|| "the connection ended".to_owned(), |end| end.text)
+    }
+
+    /// Whether the broker closed the connection because of what we sent.
+    pub(super) fn choked(&self) -> bool {
+        self.lost.borrow().as_ref().is_some_and(|end| end.choked)
     }
 
     /// The error of a failed operation; the connection's own end explains more than what the operation saw of it.
@@ -213,7 +226,11 @@ async fn open_stream(settings: &Settings, endpoint: &Endpoint, watch: Arc<Watch>
         None => Ok(Watched::plain(stream, watch)),
         Some(config) => match tls::connect(config, &endpoint.host, stream).await {
             Ok(stream) => Ok(Watched::tls(stream, watch)),
-            Err(error) => Err(TargetError { side: Side::Broker, text: format!("{endpoint}: {error}"), retry: true }),
+            Err(error) => Err(TargetError {
+                side: if error.retry { Side::Network } else { Side::Broker },
+                text: format!("{endpoint}: {error}"),
+                retry: error.retry,
+            }),
         },
     }
 }
@@ -223,7 +240,7 @@ async fn watch_end(
     mut connection: ConnectionHandle<()>,
     close: CancellationToken,
     watch: Arc<Watch>,
-    lost: watch::Sender<Option<String>>,
+    lost: watch::Sender<Option<End>>,
 ) {
     let outcome = tokio::select! {
         outcome = connection.on_close() => outcome,
@@ -232,12 +249,17 @@ async fn watch_end(
         }
     };
     watch.cut();
+    let choked = matches!(
+        &outcome,
+        Err(ConnectionError::RemoteClosedWithError(error))
+            if error.condition == ErrorCondition::AmqpError(AmqpError::DecodeError)
+    );
     let text = match outcome {
         Ok(()) => "it closed the connection".to_owned(),
         Err(ConnectionError::RemoteClosedWithError(error)) => format!("it closed the connection: {}", say(&error)),
         Err(error) => one_line(&error),
     };
-    lost.send_replace(Some(text));
+    lost.send_replace(Some(End { text, choked }));
 }
 
 async fn begin_failed(endpoint: &Endpoint, mut connection: ConnectionHandle<()>, error: BeginError) -> Refused {

@@ -10,6 +10,7 @@
 //! ```
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fe2o3_amqp::link::delivery::DeliveryInfo;
@@ -27,7 +28,7 @@ use futures_util::FutureExt as _;
 use super::Limits;
 use super::connection::{Connection, say};
 use super::message::Outgoing;
-use super::unit::{AmqpUnit, Posted, post};
+use super::unit::{AmqpUnit, LearnedLimit, Posted, answered, post};
 use crate::channel::record::{ChannelKey, SyncRecord};
 use crate::target::record::{LeaseRecord, describe, fresh_holder, sync_queue};
 use crate::target::{Claim, Claimed, Side, TargetError};
@@ -48,6 +49,7 @@ pub struct AmqpClaim {
     lease: Lease,
     connection: Connection,
     limits: Limits,
+    learned: Arc<LearnedLimit>,
 }
 
 /// The record's consumer, and what is known of the record.
@@ -89,6 +91,7 @@ impl AmqpClaim {
         mut connection: Connection,
         key: &ChannelKey,
         limits: Limits,
+        learned: Arc<LearnedLimit>,
     ) -> Result<Claimed<Self>, TargetError> {
         let queue = sync_queue(key);
         let (controller, sender, receiver) = attach(&mut connection, &queue, limits.answer).await?;
@@ -103,7 +106,7 @@ impl AmqpClaim {
             unit_was_dropped: false,
             ended: None,
         };
-        let mut claim = Self { controller, sender, lease, connection, limits };
+        let mut claim = Self { controller, sender, lease, connection, limits, learned };
         let (to_take, records) = match claim.read_queue().await? {
             Read::All(to_take, records) => (to_take, records),
             Read::Nothing(text) => {
@@ -125,9 +128,9 @@ impl AmqpClaim {
             AmqpOutcome::Accepted(_) => {}
             AmqpOutcome::Rejected(rejected) => {
                 let why = rejected.error.as_ref().map_or_else(|| "no reason given".to_owned(), say);
-                return Err(lease.refused_by(connection.broker(), &why));
+                return Err(lease.refused(connection.broker(), &why));
             }
-            other => return Err(lease.refused_by(connection.broker(), &super::connection::one_line(&other))),
+            other => return Err(lease.refused(connection.broker(), &super::connection::one_line(&other))),
         }
         let (mut to_take, mut records) = (Vec::new(), Vec::new());
         let mut limit = limits.answer;
@@ -161,7 +164,7 @@ impl AmqpClaim {
 
     /// One transaction: takes everything that was read and sends the record anew, as ours.
     async fn take_over(&mut self, to_take: Vec<DeliveryInfo>, last: Option<LeaseRecord>) -> Result<(), TargetError> {
-        let Self { controller, sender, lease, connection, limits } = self;
+        let Self { controller, sender, lease, connection, limits, .. } = self;
         let (epoch, sync) = last.map_or((0, None), |record| (record.epoch, record.sync));
         lease.epoch = epoch + 1;
         lease.sync = sync;
@@ -173,8 +176,12 @@ impl AmqpClaim {
         }
         let message = sync_message(&lease.queue, RECORD, text.clone());
         match post(connection, &transaction, sender, message, limits.answer).await? {
-            Posted::Sent(outcome) => connection.wait(doing, limits.answer, outcome).await.map(drop)?,
-            Posted::Refused(refusal) => return Err(lease.refused_by(connection.broker(), &refusal.text)),
+            Posted::Sent(answer) => {
+                if let Err(refusal) = answered(connection, answer, limits.answer).await? {
+                    return Err(lease.refused(connection.broker(), &refusal.text));
+                }
+            }
+            Posted::Refused(refusal) => return Err(lease.refused(connection.broker(), &refusal.text)),
         }
         connection.wait(doing, limits.commit, transaction.discharge(false)).await.inspect_err(|_| connection.cut())?;
         lease.held = Held::Awaited(text);
@@ -190,7 +197,7 @@ enum Read {
     Nothing(String),
 }
 
-async fn attach(
+pub(super) async fn attach(
     connection: &mut Connection,
     queue: &str,
     limit: Duration,
@@ -260,7 +267,7 @@ fn link_error(error: &impl Debug) -> String {
 }
 
 /// A record or barrier: persistent, of one priority, without a lifetime, so that all keep their order.
-fn sync_message(queue: &str, subject: &str, text: String) -> Outgoing {
+pub(super) fn sync_message(queue: &str, subject: &str, text: String) -> Outgoing {
     Message {
         header: Some(Header { durable: true, priority: Priority(4), ..Header::default() }),
         delivery_annotations: None,
@@ -274,6 +281,28 @@ fn sync_message(queue: &str, subject: &str, text: String) -> Outgoing {
         body: Body::Value(AmqpValue(Value::String(text))),
         footer: None,
     }
+}
+
+/// The broker does not take what the gateway itself must write.
+pub(super) fn refused_by(broker: &str, queue: &str, why: &str) -> TargetError {
+    // The raw transformer does not look for the address in a message.
+    let fix = if why.contains("Missing to field") {
+        "set transport.transformer=jms on its AMQP connector"
+    } else {
+        "the user needs read, write and admin on MQFERRY.>"
+    };
+    TargetError {
+        side: Side::Broker,
+        text: format!("{broker} refuses our messages on queue {queue}: {why}: {fix}"),
+        retry: false,
+    }
+}
+
+/// Whether the broker gave it a lifetime; we never do.
+pub(super) fn expires(message: &Message<Body<Value>>) -> bool {
+    let ttl = message.header.as_ref().and_then(|header| header.ttl).unwrap_or_default();
+    let at = message.properties.as_ref().and_then(|properties| properties.absolute_expiry_time.as_ref());
+    ttl != 0 || at.is_some_and(|at| at.milliseconds() != 0)
 }
 
 /// The record that counts. Several can only come of a foreign sender or of a lease that was lost; one is taken by
@@ -326,9 +355,7 @@ impl Lease {
     fn read(&self, delivery: &Delivery<Body<Value>>) -> Result<Incoming, TargetError> {
         let message = delivery.message();
         let properties = message.properties.as_ref();
-        let expires = message.header.as_ref().is_some_and(|header| header.ttl.is_some_and(|ttl| ttl != 0))
-            || properties.is_some_and(|it| it.absolute_expiry_time.as_ref().is_some_and(|at| at.milliseconds() != 0));
-        if expires {
+        if expires(message) {
             return Err(self.refuse(
                 "gives its messages a lifetime, so the sync record would be lost: exclude MQFERRY.> from the \
                  time-stamping plug-in",
@@ -356,15 +383,8 @@ impl Lease {
         TargetError { side: Side::Broker, text: format!("queue {} {what}", self.queue), retry: false }
     }
 
-    pub(super) fn refused_by(&self, broker: &str, why: &str) -> TargetError {
-        TargetError {
-            side: Side::Broker,
-            text: format!(
-                "{broker} refuses the sync record on queue {}: {why}: the user needs read, write and admin on MQFERRY.>",
-                self.queue
-            ),
-            retry: false,
-        }
+    pub(super) fn refused(&self, broker: &str, why: &str) -> TargetError {
+        refused_by(broker, &self.queue, why)
     }
 
     /// Makes sure that the record we hold, and nothing else, is here: waits for it if it is on its way.
@@ -463,7 +483,7 @@ impl Claim for AmqpClaim {
         };
         // Those of a unit that was dropped; the broker answers in order, so no more of them can come.
         self.connection.watch.forget_refusals();
-        Ok(AmqpUnit::new(transaction, &mut self.sender, &mut self.lease, &self.connection, self.limits))
+        Ok(AmqpUnit::new(transaction, &mut self.sender, &mut self.lease, &self.connection, self.limits, &self.learned))
     }
 
     async fn lost(&mut self) -> TargetError {
@@ -473,7 +493,8 @@ impl Claim for AmqpClaim {
     }
 
     fn max_message_bytes(&self) -> Option<u64> {
-        self.sender.max_message_size().filter(|bytes| *bytes > 0)
+        let announced = self.sender.max_message_size().filter(|bytes| *bytes > 0);
+        announced.into_iter().chain(self.learned.bytes()).min()
     }
 
     async fn release(self) {

@@ -1,9 +1,10 @@
 //! A publication as an AMQP message, so that ActiveMQ's `jms` transformer makes of it the JMS message that is meant
 //! (mapping rules, sections 2, 3, 4 and 8).
 
+use fe2o3_amqp::types::messaging::annotations::OwnedKey;
 use fe2o3_amqp::types::messaging::{
-    AmqpSequence, AmqpValue, ApplicationProperties, Batch, Body as AmqpBody, Data, Header, Message, MessageId,
-    Priority, Properties,
+    AmqpSequence, AmqpValue, Annotations, ApplicationProperties, Batch, Body as AmqpBody, Data, Header, Message,
+    MessageAnnotations, MessageId, Priority, Properties,
 };
 use fe2o3_amqp::types::primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp, Value as AmqpItem};
 
@@ -23,6 +24,11 @@ pub(super) type Outgoing = Message<AmqpBody<AmqpItem>>;
 /// # Errors
 /// When AMQP has no place for a value: half of a surrogate pair as a char, a property of type bytes or char.
 pub(super) fn to_amqp(publication: Publication) -> Result<Outgoing, Refusal> {
+    let message_annotations = class(&publication.body).map(|class| {
+        let mut annotations = Annotations::new();
+        annotations.insert(OwnedKey::from(Symbol::from("x-opt-jms-msg-type")), AmqpItem::Byte(class));
+        MessageAnnotations(annotations)
+    });
     let (body, content_type) = body(publication.body)?;
     let properties = Properties {
         message_id: publication.message_id.map(MessageId::String),
@@ -53,7 +59,7 @@ pub(super) fn to_amqp(publication: Publication) -> Result<Outgoing, Refusal> {
             ..Header::default()
         }),
         delivery_annotations: None,
-        message_annotations: None,
+        message_annotations,
         properties: Some(properties),
         application_properties: (!application_properties.is_empty())
             .then_some(ApplicationProperties(application_properties)),
@@ -62,9 +68,40 @@ pub(super) fn to_amqp(publication: Publication) -> Result<Outgoing, Refusal> {
     })
 }
 
+/// About how many bytes the message takes: its body, without what comes before it.
+pub(super) fn body_bytes(body: &Body) -> u64 {
+    let length = match body {
+        Body::Text(text) => text.len(),
+        Body::Bytes(bytes) | Body::Object(bytes) => bytes.len(),
+        Body::Map(entries) => entries.iter().map(|entry| entry.name.len() + value_bytes(&entry.value)).sum(),
+        Body::Stream(items) => items.iter().map(value_bytes).sum(),
+        Body::Empty => 0,
+    };
+    length as u64
+}
+
+fn value_bytes(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        _ => 8,
+    }
+}
+
 /// Milliseconds left, at least one; none where they do not fit, for then the absolute time alone must do.
 fn ttl(expires_at_ms: i64) -> Option<u32> {
     u32::try_from(expires_at_ms.saturating_sub(clock::wall_ms()).max(1)).ok()
+}
+
+/// The JMS class where an AMQP reader could not tell it from the body, in the annotation and with the numbers that
+/// Qpid JMS uses; ActiveMQ keeps the annotation for such readers.
+fn class(body: &Body) -> Option<i8> {
+    match body {
+        Body::Empty => Some(0),
+        Body::Map(_) => Some(2),
+        Body::Stream(_) => Some(4),
+        Body::Text(_) | Body::Bytes(_) | Body::Object(_) => None,
+    }
 }
 
 /// The body section and content type from which the broker tells the JMS message class.
@@ -75,6 +112,19 @@ fn body(body: Body) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusa
         Body::Bytes(bytes) => (data(&bytes), Some("application/octet-stream")),
         Body::Object(bytes) => (data(&bytes), Some("application/x-java-serialized-object")),
         Body::Map(entries) => {
+            // ActiveMQ spoils such characters in the values of a map (not in names, streams or texts), and an AMQP
+            // reader then never gets the message.
+            let beyond_bmp =
+                |value: &Value| matches!(value, Value::String(text) if text.chars().any(|c| c > '\u{FFFF}'));
+            if let Some(entry) = entries.iter().find(|entry| beyond_bmp(&entry.value)) {
+                return Err(Refusal {
+                    reason: NOT_CONVERTED,
+                    text: format!(
+                        "map entry {:?} has characters beyond the BMP, which ActiveMQ spoils: use body mode bytes for this route",
+                        entry.name
+                    ),
+                });
+            }
             let map = entries
                 .into_iter()
                 .map(|entry| item(entry.value).map(|value| (AmqpItem::String(entry.name), value)))
@@ -82,11 +132,21 @@ fn body(body: Body) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusa
             (AmqpBody::Value(AmqpValue(AmqpItem::Map(map))), None)
         }
         Body::Stream(items) => {
+            // The broker's transformer cannot write one, gives up, and would keep the whole message as raw bytes.
+            if items.iter().any(|item| matches!(item, Value::Bytes(_))) {
+                return Err(Refusal {
+                    reason: NOT_CONVERTED,
+                    text: "a stream with a byte array does not pass ActiveMQ's AMQP connector: \
+                           use a tcp:// or ssl:// address, or body mode bytes for this route"
+                        .to_owned(),
+                });
+            }
             let items = items.into_iter().map(item).collect::<Result<Vec<_>, _>>()?;
             (AmqpBody::Sequence(Batch::new(vec![AmqpSequence(items)])), None)
         }
-        // A message without a body section would become a BytesMessage.
-        Body::Empty => (AmqpBody::Value(AmqpValue(AmqpItem::Null)), None),
+        // No body section and no content type, or one of bytes, would make a BytesMessage of it. The library writes its
+        // own `Empty` as a null value, of which the broker makes a TextMessage; a batch of no sections is none.
+        Body::Empty => (AmqpBody::Data(Batch::new(Vec::new())), Some("application/x-empty")),
     })
 }
 
@@ -129,4 +189,108 @@ fn simple(name: &str, value: Value) -> Result<SimpleValue, Refusal> {
         Value::Char(_) => return Err(unfit("char")),
         Value::Bytes(_) => return Err(unfit("bytes")),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::mapping::Destination;
+    use crate::mapping::publication::Entry;
+
+    fn publication(body: Body) -> Publication {
+        Publication {
+            destination: Destination::Queue("PAYMENTS".into()),
+            persistent: true,
+            priority: 0,
+            expires_at_ms: None,
+            message_id: Some("ID:01".into()),
+            correlation_id: None,
+            reply_to: Some(Destination::Topic("answers".into())),
+            message_type: Some("mcd://xmlns".into()),
+            group_id: Some("g".into()),
+            group_sequence: Some(-1),
+            user_id: Some("fred".into()),
+            timestamp_ms: Some(1_034_148_883_000),
+            properties: BTreeMap::from([("n".to_owned(), Value::Int(7)), ("z".to_owned(), Value::Null)]),
+            body,
+        }
+    }
+
+    fn refused(publication: Publication) -> String {
+        let refusal = to_amqp(publication).unwrap_err();
+        assert_eq!(refusal.reason, 2119);
+        refusal.text
+    }
+
+    #[test]
+    fn every_field_has_its_place() {
+        let message = to_amqp(publication(Body::Text("x".into()))).unwrap();
+        let header = message.header.unwrap();
+        assert_eq!((header.durable, header.priority.0, header.ttl), (true, 0, None));
+        let properties = message.properties.unwrap();
+        assert_eq!(properties.to.as_deref(), Some("queue://PAYMENTS"));
+        assert_eq!(properties.reply_to.as_deref(), Some("topic://answers"));
+        assert_eq!(properties.message_id, Some(MessageId::String("ID:01".into())));
+        assert_eq!(properties.subject.as_deref(), Some("mcd://xmlns"));
+        assert_eq!(properties.user_id, Some(Binary::from(b"fred".to_vec())));
+        assert_eq!(properties.group_sequence, Some(u32::MAX), "-1 closes the group");
+        assert_eq!(properties.creation_time, Some(Timestamp::from_milliseconds(1_034_148_883_000)));
+        assert_eq!(properties.content_type, None);
+        let ours = message.application_properties.unwrap();
+        assert_eq!(ours.get("n"), Some(&SimpleValue::Int(7)));
+        assert_eq!(ours.get("z"), Some(&SimpleValue::Null));
+        assert_eq!(message.message_annotations, None);
+    }
+
+    #[test]
+    fn an_empty_body_is_no_section_at_all() {
+        let mut message = to_amqp(publication(Body::Empty)).unwrap();
+        message.header = None;
+        message.message_annotations = None;
+        message.application_properties = None;
+        message.properties = None;
+        assert_eq!(written(message), b"");
+        let mut message = to_amqp(publication(Body::Bytes(Bytes::from_static(b"ab")))).unwrap();
+        message.header = None;
+        message.application_properties = None;
+        message.properties = None;
+        // AMQP 1.0, part 3, 3.2.6: descriptor 0x75, then binary.
+        assert_eq!(written(message), b"\x00\x53\x75\xA0\x02ab");
+    }
+
+    fn written(message: Outgoing) -> Vec<u8> {
+        serde_amqp::to_vec(&fe2o3_amqp::types::messaging::message::__private::Serializable(message)).unwrap()
+    }
+
+    #[test]
+    fn lifetimes_are_written_twice_where_they_fit() {
+        let with = |expires_at_ms| {
+            let message =
+                to_amqp(Publication { expires_at_ms: Some(expires_at_ms), ..publication(Body::Empty) }).unwrap();
+            let absolute = message.properties.unwrap().absolute_expiry_time.unwrap().milliseconds();
+            assert_eq!(absolute, expires_at_ms);
+            message.header.unwrap().ttl
+        };
+        assert_eq!(with(1), Some(1), "long past");
+        assert_eq!(with(i64::MAX), None, "more than 49 days");
+        assert_eq!(with(i64::MIN), Some(1));
+    }
+
+    #[test]
+    fn what_the_broker_would_spoil_is_refused() {
+        let map = |value| publication(Body::Map(vec![Entry { name: "e".into(), value }]));
+        assert!(to_amqp(map(Value::Char(0x20AC))).is_ok());
+        assert!(refused(map(Value::Char(0xD83D))).contains("surrogate"));
+        assert!(refused(map(Value::String("\u{1F600}".into()))).contains("beyond the BMP"));
+        assert!(to_amqp(publication(Body::Stream(vec![Value::String("\u{1F600}".into())]))).is_ok());
+        assert!(refused(publication(Body::Stream(vec![Value::Bytes(Bytes::new())]))).contains("byte array"));
+        let property =
+            |value| Publication { properties: BTreeMap::from([("p".to_owned(), value)]), ..publication(Body::Empty) };
+        assert!(refused(property(Value::Bytes(Bytes::new()))).contains("property p is of type bytes"));
+        assert!(refused(property(Value::Char(65))).contains("type char"));
+    }
 }

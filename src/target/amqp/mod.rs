@@ -7,7 +7,6 @@
 //! | `lease` | the sync record's queue: claim, hold, replace |
 //! | `unit` | one transaction: messages, record, commit |
 //! | `message` | a publication as an AMQP message |
-//! | `taker` | consumes a queue, for the demonstration's count |
 //! | `preflight` | what `check` finds out about a broker |
 //!
 //! A connection belongs to one claim. Once anything about it is in doubt it is cut and never resumed: the next claim
@@ -32,14 +31,13 @@ mod lease;
 mod message;
 mod preflight;
 mod stream;
-mod taker;
 mod unit;
 
 use connection::{Connection, Refused};
 pub use lease::AmqpClaim;
 pub use preflight::{Finding, Severity};
-pub use taker::Taker;
 pub use unit::AmqpUnit;
+use unit::LearnedLimit;
 
 /// User and password for SASL PLAIN. Neither `Debug` nor any message shows the password.
 #[derive(Clone)]
@@ -100,6 +98,7 @@ pub struct AmqpTarget {
     first: AtomicUsize,
     /// Brokers that were seen to refuse a second connection with one container id.
     no_stealing: Mutex<HashSet<Endpoint>>,
+    learned: Arc<LearnedLimit>,
 }
 
 impl AmqpTarget {
@@ -124,7 +123,13 @@ impl AmqpTarget {
             None
         };
         let settings = Settings { options: brokers.options.clone(), login, tls, limits };
-        Ok(Self { brokers, settings, first: AtomicUsize::new(0), no_stealing: Mutex::default() })
+        Ok(Self {
+            brokers,
+            settings,
+            first: AtomicUsize::new(0),
+            no_stealing: Mutex::default(),
+            learned: Arc::default(),
+        })
     }
 
     /// The endpoints in the order in which to try them now.
@@ -227,6 +232,6 @@ impl Target for AmqpTarget {
             Err(Refused::Held(text)) => return Ok(Claimed::Held(text)),
             Err(Refused::Target(error)) => return Err(error),
         };
-        AmqpClaim::take(connection, key, self.settings.limits).await
+        AmqpClaim::take(connection, key, self.settings.limits, self.learned.clone()).await
     }
 }

@@ -3,6 +3,7 @@
 //! Messages are sent ahead of their answers. ActiveMQ answers a message that it refuses at once, leaves the link
 //! open and the transaction usable, so a refusal concerns that message alone.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use fe2o3_amqp::link::delivery::DeliveryFut;
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 use super::Limits;
 use super::connection::{Connection, one_line, say};
 use super::lease::Lease;
-use super::message::{Outgoing, to_amqp};
+use super::message::{Outgoing, body_bytes, to_amqp};
 use crate::channel::record::SyncRecord;
 use crate::mapping::Publication;
 use crate::target::{Outcome, Refusal, Side, TargetError, Unit};
@@ -26,6 +27,9 @@ const NOT_AUTHORIZED: i32 = 2035;
 const FULL: i32 = 2053;
 const UNKNOWN_OBJECT: i32 = 2085;
 const UNEXPECTED: i32 = 2195;
+
+/// A message that no connector's limit is below.
+const SMALL: u64 = 64 * 1024;
 
 /// The answer to one message, when it comes.
 pub(super) type Answer = DeliveryFut<Result<AmqpOutcome, PostError>>;
@@ -64,6 +68,56 @@ pub(super) async fn post(
     connection.wait("sending a message", limit, sending).await
 }
 
+/// The answer to one message.
+pub(super) async fn answered(
+    connection: &Connection,
+    answer: Answer,
+    limit: Duration,
+) -> Result<Result<(), Refusal>, TargetError> {
+    let answered = async {
+        match answer.await {
+            Ok(AmqpOutcome::Accepted(_)) => Ok(Ok(())),
+            Ok(AmqpOutcome::Rejected(rejected)) => Ok(Err(refusal(rejected.error.as_ref()))),
+            Ok(other) => Ok(Err(Refusal {
+                reason: UNEXPECTED,
+                text: format!("the broker did not take it: {}", one_line(&other)),
+            })),
+            // A bare state instead of a transactional one is how ActiveMQ refuses; the library keeps no reason.
+            Err(PostError::IllegalDeliveryState) => Ok(Err(refusal(connection.watch.take_refusal().as_ref()))),
+            Err(error) => Err(error),
+        }
+    };
+    connection.wait("waiting for the answer to a message", limit, answered).await
+}
+
+/// The size from which on the broker was seen to close the connection. ActiveMQ's AMQP connector refuses a message above
+/// its `wireFormat.maxFrameSize` only so, and tells the limit nowhere; without learning it one such message would
+/// break every connection for ever.
+#[derive(Debug)]
+pub(super) struct LearnedLimit(AtomicU64);
+
+impl Default for LearnedLimit {
+    fn default() -> Self {
+        Self(AtomicU64::new(u64::MAX))
+    }
+}
+
+impl LearnedLimit {
+    fn learn(&self, bytes: u64) {
+        self.0.fetch_min(bytes, Ordering::Relaxed);
+    }
+
+    fn refuses(&self, bytes: u64) -> bool {
+        bytes >= self.0.load(Ordering::Relaxed)
+    }
+
+    /// The largest message that may still pass, if anything is known.
+    pub(super) fn bytes(&self) -> Option<u64> {
+        let limit = self.0.load(Ordering::Relaxed);
+        (limit < u64::MAX).then(|| limit.saturating_sub(1))
+    }
+}
+
 /// An open unit of work; dropping it rolls it back.
 #[derive(Debug)]
 pub struct AmqpUnit<'a> {
@@ -72,7 +126,10 @@ pub struct AmqpUnit<'a> {
     lease: &'a mut Lease,
     connection: &'a Connection,
     limits: Limits,
+    learned: &'a LearnedLimit,
     pending: Vec<(usize, Pending)>,
+    /// Body bytes of the largest message that is not answered.
+    largest_pending: u64,
 }
 
 impl Drop for AmqpUnit<'_> {
@@ -105,33 +162,23 @@ impl<'a> AmqpUnit<'a> {
         lease: &'a mut Lease,
         connection: &'a Connection,
         limits: Limits,
+        learned: &'a LearnedLimit,
     ) -> Self {
-        Self { transaction, sender, lease, connection, limits, pending: Vec::new() }
+        Self { transaction, sender, lease, connection, limits, learned, pending: Vec::new(), largest_pending: 0 }
     }
 
     /// The unit is lost, and the claim with it.
-    fn give_up(&mut self, error: TargetError) -> TargetError {
+    fn give_up(&mut self, mut error: TargetError) -> TargetError {
+        if self.connection.choked() && self.largest_pending > SMALL {
+            self.learned.learn(self.largest_pending);
+            error.text.push_str(&format!(
+                ": it probably takes no message of {} bytes: raise wireFormat.maxFrameSize on its AMQP connector",
+                self.largest_pending
+            ));
+        }
         self.lease.end(error.clone());
         self.connection.cut();
         error
-    }
-
-    /// The answer to one message.
-    async fn answer(&self, answer: Answer, limit: Duration) -> Result<Result<(), Refusal>, TargetError> {
-        let answered = async {
-            match answer.await {
-                Ok(AmqpOutcome::Accepted(_)) => Ok(Ok(())),
-                Ok(AmqpOutcome::Rejected(rejected)) => Ok(Err(refusal(rejected.error.as_ref()))),
-                Ok(other) => Ok(Err(Refusal {
-                    reason: UNEXPECTED,
-                    text: format!("the broker did not take it: {}", one_line(&other)),
-                })),
-                // A bare state instead of a transactional one is how ActiveMQ refuses; the library keeps no reason.
-                Err(PostError::IllegalDeliveryState) => Ok(Err(refusal(self.connection.watch.take_refusal().as_ref()))),
-                Err(error) => Err(error),
-            }
-        };
-        self.connection.wait("waiting for the answer to a message", limit, answered).await
     }
 
     async fn settle_all(&mut self) -> Result<Vec<(usize, Refusal)>, TargetError> {
@@ -140,7 +187,7 @@ impl<'a> AmqpUnit<'a> {
         for (index, pending) in std::mem::take(&mut self.pending) {
             let outcome = match pending {
                 Pending::Sent(answer) => {
-                    self.answer(answer, deadline.saturating_duration_since(Instant::now())).await?
+                    answered(self.connection, answer, deadline.saturating_duration_since(Instant::now())).await?
                 }
                 Pending::Refused(refusal) => Err(refusal),
             };
@@ -148,6 +195,7 @@ impl<'a> AmqpUnit<'a> {
                 refusals.push((index, refusal));
             }
         }
+        self.largest_pending = 0;
         Ok(refusals)
     }
 
@@ -165,21 +213,30 @@ impl<'a> AmqpUnit<'a> {
         let posted = post(self.connection, &self.transaction, self.sender, message, self.limits.answer).await?;
         // The record's own answer must be in: were it refused, the commit would keep the messages without it.
         let outcome = match posted {
-            Posted::Sent(answer) => self.answer(answer, self.limits.answer).await?,
+            Posted::Sent(answer) => answered(self.connection, answer, self.limits.answer).await?,
             Posted::Refused(refusal) => Err(refusal),
         };
         match outcome {
             Ok(()) => Ok(text),
-            Err(refusal) => Err(self.lease.refused_by(self.connection.broker(), &refusal.text)),
+            Err(refusal) => Err(self.lease.refused(self.connection.broker(), &refusal.text)),
         }
     }
 }
 
 impl Unit for AmqpUnit<'_> {
     async fn stage(&mut self, index: usize, publication: Publication) -> Result<(), TargetError> {
+        let bytes = body_bytes(&publication.body);
         let pending = match to_amqp(publication) {
             Err(refusal) => Pending::Refused(refusal),
+            Ok(_) if self.learned.refuses(bytes) => Pending::Refused(Refusal {
+                reason: TOO_BIG,
+                text: format!(
+                    "the broker closed the connection over a message of this size ({bytes} bytes): raise \
+                     wireFormat.maxFrameSize on its AMQP connector"
+                ),
+            }),
             Ok(message) => {
+                self.largest_pending = self.largest_pending.max(bytes);
                 let limit = self.limits.settle;
                 match post(self.connection, &self.transaction, self.sender, message, limit).await {
                     Ok(Posted::Sent(answer)) => Pending::Sent(answer),
@@ -242,7 +299,7 @@ fn refusal(error: Option<&definitions::Error>) -> Refusal {
         ErrorCondition::AmqpError(AmqpError::NotFound) => UNKNOWN_OBJECT,
         ErrorCondition::LinkError(LinkError::MessageSizeExceeded) => TOO_BIG,
         // ActiveMQ says `failed` for everything else; its exceptions' texts are all there is.
-        _ if text.contains("destination") || text.contains("Destination") => UNKNOWN_OBJECT,
+        _ if text.to_ascii_lowercase().contains("destination") || text.starts_with("temp-") => UNKNOWN_OBJECT,
         _ => UNEXPECTED,
     };
     Refusal { reason, text }
