@@ -130,21 +130,19 @@ fn violations(rule: &Rule, module: &[String], text: &str, dependencies: &BTreeSe
                 let inside = path[1..].join("::");
                 let own = path.get(1).is_none_or(|floor| floor == rule.floor || !is_floor(floor));
                 let within = |allowed: &&str| inside == **allowed || inside.starts_with(&format!("{allowed}::"));
-                if !own && !rule.crate_paths.iter().any(|allowed| within(&allowed)) {
+                if !own && !rule.crate_paths.iter().any(within) {
                     wrong.insert(format!("{} may not name {joined}", rule.floor));
                 }
             }
             "std" | "core" | "alloc" => {
                 let std = joined.replacen(&path[0], "std", 1);
                 let hit = |world: &&str| std == **world || std.starts_with(&format!("{world}::"));
-                if rule.crates.is_some() && WORLD.iter().any(|world| hit(&world)) {
+                if rule.crates.is_some() && WORLD.iter().any(hit) {
                     wrong.insert(format!("{} may not name {joined}: it touches the world", rule.floor));
                 }
             }
-            name if dependencies.contains(name) => {
-                if rule.crates.is_some_and(|crates| !crates.contains(&name)) {
-                    wrong.insert(format!("{} may not name the crate {name}", rule.floor));
-                }
+            name if dependencies.contains(name) && rule.crates.is_some_and(|crates| !crates.contains(&name)) => {
+                wrong.insert(format!("{} may not name the crate {name}", rule.floor));
             }
             _ => {}
         }
@@ -234,8 +232,8 @@ fn code_only(text: &str) -> String {
             string_end(rest)
         } else if rest.starts_with("'\"'") {
             3
-        } else if rest.starts_with("'\\") {
-            rest[2..].find('\'').map_or(rest.len(), |end| end + 3)
+        } else if let Some(character) = rest.strip_prefix("'\\") {
+            character.find('\'').map_or(rest.len(), |end| end + 3)
         } else {
             code.push(c);
             rest = &rest[c.len_utf8()..];

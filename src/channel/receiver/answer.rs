@@ -195,7 +195,8 @@ impl Channel {
             let found = reset.sequence.to_string();
             return Err(PartnerError::new(state, StatusCode::PROTOCOL_INVALID_DATA, expected, found));
         }
-        // The number names the next message; 0 can only be the last one before the first.
+        // The number names the next message; 0 can only be the last one before the first. Names go: what comes under
+        // an old number now is a new message. So a sender must settle what it is in doubt about before its RESET.
         let after = reset.sequence > 0;
         let record = SyncRecord {
             partner_id: self.partner.qmgr_id.clone(),
