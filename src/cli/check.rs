@@ -12,6 +12,7 @@ use super::{ConfigFile, Failure, Outcome, gateway};
 use crate::admin::server::cannot_listen;
 use crate::config::{BrokerPlan, Plan};
 use crate::target::address::BrokerAddress;
+use crate::target::amqp::{self, Severity};
 use crate::target::embedded::Browser;
 
 /// What to check.
@@ -57,6 +58,17 @@ impl Finding {
     fn of(what: &'static str, found: Result<String, String>) -> Self {
         let verdict = if found.is_ok() { Verdict::Ok } else { Verdict::Wrong };
         Self { what, verdict, text: found.unwrap_or_else(|wrong| wrong) }
+    }
+}
+
+impl From<amqp::Finding> for Finding {
+    fn from(finding: amqp::Finding) -> Self {
+        let verdict = match finding.severity {
+            Severity::Good => Verdict::Ok,
+            Severity::Warning => Verdict::Look,
+            Severity::Error => Verdict::Wrong,
+        };
+        Self { what: "broker", verdict, text: finding.text }
     }
 }
 
@@ -110,10 +122,7 @@ async fn broker(broker: &BrokerPlan) -> Vec<Finding> {
     match &broker.address {
         BrokerAddress::Embedded(dir) => vec![Finding::of("broker", embedded(dir))],
         BrokerAddress::Amqp(brokers) => match gateway::amqp(broker, brokers.clone()) {
-            Ok(_) => {
-                let text = format!("{brokers} was not tried: this build cannot yet; run will");
-                vec![Finding { what: "broker", verdict: Verdict::Look, text }]
-            }
+            Ok(target) => target.preflight().await.into_iter().map(Finding::from).collect(),
             Err(wrong) => vec![Finding::of("broker", Err(wrong.to_string()))],
         },
         // The configuration refuses it before this.
