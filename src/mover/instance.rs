@@ -335,13 +335,14 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
 
     /// One line for the end of an instance; equal ones only now and then, for partners retry for days.
     fn report(&self, stopped: &Stopped) {
-        let status = self.mca.status();
-        let channel = if self.name().is_empty() { "(none named)" } else { self.name() };
+        let channel = if self.channel.is_empty() { "(none named)" } else { &self.channel };
         let line = format!("channel {channel} ended: {}", stopped.why);
+        let (mut msgs, mut batches, mut lstseqno) = (0, 0, 0);
+        self.tell(|status| (msgs, batches, lstseqno) = (status.msgs, status.batches, status.lstseqno));
         if stopped.orderly {
-            tracing::info!(peer = %self.peer, msgs = status.counts.msgs, batches = status.counts.batches, lstseqno = status.lstseqno, "{line}");
+            tracing::info!(peer = %self.peer, msgs, batches, lstseqno, "{line}");
         } else if let Some(line) = self.gateway.note(&line) {
-            tracing::warn!(peer = %self.peer, msgs = status.counts.msgs, batches = status.counts.batches, lstseqno = status.lstseqno, "{line}");
+            tracing::warn!(peer = %self.peer, msgs, batches, lstseqno, "{line}");
         }
     }
 }
