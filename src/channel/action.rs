@@ -33,7 +33,8 @@ pub enum Input {
         /// Whether a message of it went to the dead-letter queue.
         dlq_used: bool,
     },
-    /// Answer to [`Output::Commit`], or at any time while a batch is open: the target has nothing of it.
+    /// Answer to [`Output::Commit`], or at any time while a batch is open: the target has nothing of it. Outputs for
+    /// the target that were not polled yet are withdrawn, a `Commit` too.
     RolledBack(StatusCode, String),
     /// Answer to [`Output::Commit`]: nobody knows; the record will tell at the next start.
     InDoubt(String),

@@ -17,6 +17,8 @@ pub(crate) struct Batch {
     pub(crate) assembly: Option<Assembly>,
     /// A segment of that message asked for a confirm.
     pub(crate) confirm_wanted: bool,
+    /// An early commit sent a message of the batch to the dead-letter queue; its confirm will say so.
+    pub(crate) dlq_used: bool,
     /// Every whole message of the batch, repeats included.
     names: Vec<MessageName>,
     /// How many messages that makes, whose names may be forgotten after an early commit.
@@ -36,6 +38,7 @@ impl Batch {
             luwid,
             assembly: None,
             confirm_wanted: false,
+            dlq_used: false,
             names: Vec::new(),
             messages: 0,
             written: 0,

@@ -102,6 +102,38 @@ fn a_unit_lost_before_the_end_of_the_batch() {
 }
 
 #[test]
+fn a_unit_lost_before_the_commit_was_even_asked_for() {
+    // The message and its confirm request came in one segment; staging it failed. A record that names it must not
+    // be committed now: the partner sends it again, and it would be passed over.
+    let lost: [fn() -> Input; 2] =
+        [|| Input::RolledBack(StatusCode::BATCH_FAILURE, "broker gone".into()), || Input::InDoubt("no answer".into())];
+    for (lost, told) in lost.into_iter().zip([true, false]) {
+        let mut talk = after_41();
+        talk.partner_sends(message(42, CONFIRM, LUW));
+        talk.target_sees(42);
+        talk.told(lost());
+        if told {
+            talk.we_send_frame(25);
+        }
+        assert!(!talk.we_stop().orderly);
+    }
+}
+
+#[test]
+fn a_dead_letter_of_an_early_commit_is_told_with_the_confirm() {
+    let mut talk = Talk::bound(definition(), None);
+    talk.partner_sends(fast_message(1, LUW));
+    talk.target_sees(1);
+    talk.seconds_pass(1);
+    talk.target_is_asked_to_commit();
+    talk.told(Input::Committed { dlq_used: true });
+    talk.partner_sends(frame(24));
+    talk.target_is_asked_to_commit();
+    talk.target_commits();
+    talk.we_send_frame(20);
+}
+
+#[test]
 fn in_doubt_is_never_a_confirm() {
     let mut talk = after_41();
     talk.partner_sends(message(42, CONFIRM, LUW));

@@ -97,6 +97,17 @@ impl Line {
         self.status(ControlFlags1::ERROR | ControlFlags1::CLOSE_CHANNEL, Luwid::ZERO, status);
     }
 
+    /// The target lost the unit of work: what is still to be handed to it must not be. Above all not a commit, whose
+    /// record would name messages that nobody has.
+    pub(super) fn forget_work(&mut self) {
+        self.outputs.retain(|output| {
+            matches!(
+                output,
+                Output::Send(_) | Output::Identify { .. } | Output::Claim { .. } | Output::Running | Output::Stopped(_)
+            )
+        });
+    }
+
     pub(super) fn stopped(&mut self, stopped: Stopped) {
         self.timers.stop_all();
         self.out(Output::Stopped(stopped));

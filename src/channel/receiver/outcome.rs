@@ -112,7 +112,7 @@ impl Mca {
                 line.counts.batches += 1;
                 if gone.is_none() {
                     let mut flags = channel.confirm_flags(line);
-                    flags.set(ControlFlags1::DLQ_USED, dlq_used);
+                    flags.set(ControlFlags1::DLQ_USED, dlq_used || batch.dlq_used);
                     if heartbeat {
                         line.send(SegmentType::HEARTBEAT, flags, batch.luwid, Bytes::new());
                     } else {
@@ -123,6 +123,7 @@ impl Mca {
             }
             Then::GoOn(mut batch) => {
                 batch.committed_early(&channel.record);
+                batch.dlq_used |= dlq_used;
                 channel.work = Work::Open(batch);
                 gone
             }
@@ -142,6 +143,7 @@ impl Mca {
     }
 
     pub(super) fn rolled_back(&mut self, code: StatusCode, why: &str) {
+        self.line.forget_work();
         match self.outcome() {
             Some(Committing { gone: Some(_), .. } | Committing { then: Then::Stop(_), .. }) => {
                 self.stop(disorderly(Some(code), format!("rolled back: {why}")));
@@ -176,6 +178,7 @@ impl Mca {
         if !matches!(self.state, State::Running(_)) {
             return;
         }
+        self.line.forget_work();
         self.outcome();
         self.stop(disorderly(None, format!("the batch is in doubt: {why}")));
     }
