@@ -10,6 +10,8 @@ mod bodies;
 mod doors;
 #[path = "target_amqp/faults.rs"]
 mod faults;
+#[path = "target_amqp/lost_answer.rs"]
+mod lost_answer;
 
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard};

@@ -61,7 +61,10 @@ async fn a_wrong_port_is_called_what_it_is() {
 
     let openwire = format!("amqp://127.0.0.1:{}", broker.port("openwire"));
     let error = refusal(&target(&openwire, None)).await;
-    assert!(error.text.contains("this is an OpenWire port: write tcp://") && !error.retry, "{error:?}");
+    assert!(
+        error.text.contains("this is an OpenWire port: give that of the broker's AMQP connector") && !error.retry,
+        "{error:?}"
+    );
     let error = refusal(&target_with(&openwire.replace("amqp:", "amqps:"), None, &trusting)).await;
     assert!(error.text.contains("does not speak TLS") && !error.retry, "{error:?}");
 

@@ -196,7 +196,7 @@ async fn a_broker_killed_within_a_unit_is_noticed_in_bounded_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_broker_ends_every_wait_and_leaves_the_batch_in_doubt() {
+async fn a_frozen_broker_ends_every_wait() {
     let broker = Broker::start();
     let target = target(&broker.amqp_url(), None);
     let mut claim = ours(&target, "FROZEN").await;

@@ -342,7 +342,7 @@ fn what_speaks(first: &[u8]) -> Option<&'static str> {
     // OpenWire: length, data type 1 (WireFormatInfo), magic.
     if first.get(4) == Some(&1) && first.get(5..).is_some_and(|rest| rest.starts_with(b"ActiveMQ")) {
         Some(
-            "this is an OpenWire port: write tcp:// or ssl:// instead, or the port of the AMQP connector (5672 or 5671)",
+            "this is an OpenWire port: give that of the broker's AMQP connector, usually 5672 (amqp://) or 5671 (amqps://)",
         )
     } else if first.starts_with(&[0x15, 0x03]) {
         Some("this port wants TLS: write amqps://")

@@ -136,8 +136,7 @@ fn body(body: Body) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusa
             if items.iter().any(|item| matches!(item, Value::Bytes(_))) {
                 return Err(Refusal {
                     reason: NOT_CONVERTED,
-                    text: "a stream with a byte array does not pass ActiveMQ's AMQP connector: \
-                           use a tcp:// or ssl:// address, or body mode bytes for this route"
+                    text: "a stream with a byte array does not pass ActiveMQ's AMQP connector: use body mode bytes for this route"
                         .to_owned(),
                 });
             }
