@@ -18,7 +18,7 @@ use crate::target::embedded::Browser;
 /// What to check.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "\
-Nothing that others see is changed. Exit status: 0 all holds, 1 something does not, 2 the configuration is wrong.
+Nothing that others see is changed, but that a broker then has an empty queue MQFERRY.PREFLIGHT. Exit status: 0 all holds, 1 something does not, 2 the configuration is wrong.
 
 Example:
   mqferry check -c gateway.toml")]

@@ -57,8 +57,10 @@ impl std::fmt::Debug for Login {
 /// How long each kind of wait may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connecting to any broker of the list, with retries, and waiting for a lease that is being given back.
+    /// Connecting to any broker of the list, with retries.
     pub claim: Duration,
+    /// Waiting for a lease that may be given back just now, for a caller waits for our answer meanwhile.
+    pub held: Duration,
     /// One answer: attach, declare, the own barrier, the record coming back.
     pub answer: Duration,
     /// Credit and outcomes of messages; longer, for a broker near its limits holds producers up.
@@ -73,6 +75,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             claim: Duration::from_secs(8),
+            held: Duration::from_secs(2),
             answer: Duration::from_secs(5),
             settle: Duration::from_secs(30),
             commit: Duration::from_secs(30),
@@ -183,11 +186,11 @@ impl AmqpTarget {
         (|| self.connect_once(container_id))
             .retry(pauses)
             .when(|refused| {
-                let may_help = match refused {
-                    Refused::Held(_) => true,
-                    Refused::Target(error) => error.retry,
-                };
-                may_help && began.elapsed() < self.settings.limits.claim
+                let limits = &self.settings.limits;
+                match refused {
+                    Refused::Held(_) => began.elapsed() < limits.held,
+                    Refused::Target(error) => error.retry && began.elapsed() < limits.claim,
+                }
             })
             .await
     }
