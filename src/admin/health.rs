@@ -37,6 +37,11 @@ impl Health {
         self.change(|seen| seen.target = answer);
     }
 
+    /// Whether the last try to reach the target failed, or there was none.
+    pub fn target_is_away(&self) -> bool {
+        self.change(|seen| seen.target.is_err())
+    }
+
     /// What keeps the gateway from being ready, one line each; none: it is ready.
     pub fn obstacles(&self) -> Vec<String> {
         self.change(|seen| {

@@ -54,9 +54,9 @@ pub(super) async fn start(plan: &Plan, listener: TcpListener) -> Result<Gateway,
     match address(&plan.broker.url)? {
         BrokerAddress::Embedded(dir) => {
             let target = Embedded::open(dir).await.map_err(|error| Failure::Failed(error.into()))?;
-            start_on(plan, target, listener)
+            start_on(plan, target, listener).await
         }
-        BrokerAddress::Amqp(brokers) => start_on(plan, amqp(&plan.broker, brokers)?, listener),
+        BrokerAddress::Amqp(brokers) => start_on(plan, amqp(&plan.broker, brokers)?, listener).await,
         BrokerAddress::OpenWire(_) => Err(openwire()),
     }
 }
@@ -72,11 +72,19 @@ pub(super) fn openwire() -> Failure {
     Failure::Wrong(text.to_owned())
 }
 
-/// Starts the gateway on a target that is already there.
-fn start_on<T: Target>(plan: &Plan, target: T, listener: TcpListener) -> Result<Gateway, Failure> {
+/// Starts the gateway on a target, unless that refuses us in a way that only a person can mend. One that is merely away
+/// may come back: partners are told to try again later.
+async fn start_on<T: Target>(plan: &Plan, target: T, listener: TcpListener) -> Result<Gateway, Failure> {
     let metrics = Metrics::new().map_err(anyhow::Error::from)?;
     let board = ChannelBoard::new(&plan.channels, &metrics);
     let health = Health::new(&metrics);
+    let found = target.look().await;
+    match &found {
+        Err(error) if !error.retry => return Err(Failure::Failed(error.clone().into())),
+        Err(error) => tracing::warn!("target: {}; callers are told to try again later", error.text),
+        Ok(()) => {}
+    }
+    health.target(found.map_err(|error| error.text));
     let admin = Admin { board: board.clone(), metrics: metrics.clone(), health: health.clone() };
     let settings = Settings {
         identity: plan.identity(),

@@ -20,6 +20,9 @@ use crate::mapping::{Destination, Policy};
 use crate::target::Target;
 use crate::telemetry::{Metrics, Repeats};
 
+/// How often a target that was away is looked for.
+const LOOK_INTERVAL: Duration = Duration::from_secs(5);
+
 /// While something is down its line passes this often.
 const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -88,8 +91,26 @@ pub fn start<T: Target>(settings: Settings, target: T, listener: TcpListener) ->
         repeats: Repeats::new(REPEAT_INTERVAL),
         shutdown: shutdown.clone(),
     });
+    tasks.spawn(keep_looking(gateway.clone()));
     tasks.spawn(listener::accept(gateway, listener, tasks.clone()));
     Ok(Handle { address, running, shutdown, tasks })
+}
+
+/// While the target is known to be away, sees now and then whether it is back: readiness must not wait for a caller.
+async fn keep_looking<T: Target>(gateway: Arc<Gateway<T>>) {
+    loop {
+        tokio::select! {
+            () = gateway.shutdown.cancelled() => return,
+            () = tokio::time::sleep(LOOK_INTERVAL) => {}
+        }
+        if gateway.settings.health.target_is_away() {
+            let found = gateway.target.look().await.map_err(|error| error.text);
+            if let Some(line) = found.as_ref().err().and_then(|why| gateway.note(&format!("target: {why}"))) {
+                tracing::warn!("{line}");
+            }
+            gateway.settings.health.target(found);
+        }
+    }
 }
 
 impl Handle {

@@ -157,6 +157,10 @@ fn lease_lost(key: &ChannelKey) -> TargetError {
 impl Target for Memory {
     type Claim = MemoryClaim;
 
+    async fn look(&self) -> Result<(), TargetError> {
+        self.lock().down.clone().map_or(Ok(()), Err)
+    }
+
     async fn claim(&self, key: &ChannelKey) -> Result<Claimed<MemoryClaim>, TargetError> {
         let mut store = self.lock();
         if let Some(down) = &store.down {

@@ -27,6 +27,12 @@ pub trait Target: Send + Sync + 'static {
     /// Its claim.
     type Claim: Claim;
 
+    /// Sees whether the target is there and lets us in, without leaving anything behind; the wait is bounded.
+    ///
+    /// # Errors
+    /// When it cannot be reached, or refuses us.
+    fn look(&self) -> impl Future<Output = Result<(), TargetError>> + Send;
+
     /// Takes the lease on the record of `key`, waiting a few seconds at most. Called before a channel's
     /// negotiation is agreed.
     ///

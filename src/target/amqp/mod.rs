@@ -229,6 +229,17 @@ impl AmqpTarget {
 impl Target for AmqpTarget {
     type Claim = AmqpClaim;
 
+    async fn look(&self) -> Result<(), TargetError> {
+        match self.connect_once(&format!("mqferry/look/{}", fresh_holder())).await {
+            Ok(connection) => {
+                connection.close().await;
+                Ok(())
+            }
+            Err(Refused::Target(error)) => Err(error),
+            Err(Refused::Held(text)) => Err(TargetError { side: Side::Broker, text, retry: true }),
+        }
+    }
+
     async fn claim(&self, key: &ChannelKey) -> Result<Claimed<AmqpClaim>, TargetError> {
         let connection = match self.connect(&client_id(key)).await {
             Ok(connection) => connection,

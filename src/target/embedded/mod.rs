@@ -118,6 +118,11 @@ impl Drop for Lease {
 impl Target for Embedded {
     type Claim = EmbeddedClaim;
 
+    /// The store is open for as long as this value lives.
+    async fn look(&self) -> Result<(), TargetError> {
+        Ok(())
+    }
+
     async fn claim(&self, key: &ChannelKey) -> Result<Claimed<EmbeddedClaim>, TargetError> {
         let wait = async {
             loop {
