@@ -42,7 +42,7 @@ const RULES: &[Rule] = &[
     // Services that know nothing of messages.
     Rule { floor: "clock", crate_paths: &[], crates: None },
     Rule { floor: "tls", crate_paths: &[], crates: None },
-    Rule { floor: "partner", crate_paths: &["wire", "codepage", "message"], crates: None },
+    Rule { floor: "partner", crate_paths: &["clock", "wire", "codepage", "message"], crates: None },
     Rule { floor: "mapping", crate_paths: &["wire", "codepage", "message"], crates: MAPPING },
     Rule {
         floor: "target",
@@ -68,7 +68,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         floor: "admin",
-        crate_paths: &["wire", "message", "channel", "mapping", "target", "config", "telemetry", "mover", "clock"],
+        crate_paths: &["wire", "message", "channel", "mapping", "target", "config", "telemetry", "clock"],
         crates: None,
     },
     Rule {

@@ -1,4 +1,5 @@
 //! The AMQP target against a real ActiveMQ: the contract of all targets, and what only a broker can do to it.
+#![allow(clippy::disallowed_methods, reason = "waits for real processes")]
 
 mod support;
 #[path = "support/target_contract.rs"]

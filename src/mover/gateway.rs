@@ -20,6 +20,9 @@ use crate::mapping::{Destination, Policy};
 use crate::target::Target;
 use crate::telemetry::{Metrics, Repeats};
 
+/// How long the end takes of channels that end at once: a rollback and a closed connection.
+const HURRY_LIMIT: Duration = Duration::from_secs(5);
+
 /// How often a target that was away is looked for.
 const LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -57,6 +60,8 @@ pub(crate) struct Gateway<T> {
     pub(super) repeats: Repeats,
     /// Cancelled when every channel is to end between batches.
     pub(super) shutdown: CancellationToken,
+    /// Cancelled when those that have not ended yet are to end at once.
+    pub(super) hurry: CancellationToken,
 }
 
 impl<T> Gateway<T> {
@@ -72,6 +77,7 @@ pub struct Handle {
     address: SocketAddr,
     running: Running,
     shutdown: CancellationToken,
+    hurry: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -81,7 +87,8 @@ pub struct Handle {
 /// When the listener has no address.
 pub fn start<T: Target>(settings: Settings, target: T, listener: TcpListener) -> io::Result<Handle> {
     let address = listener.local_addr()?;
-    let (tasks, shutdown, running) = (TaskTracker::new(), CancellationToken::new(), Running::default());
+    let (tasks, running) = (TaskTracker::new(), Running::default());
+    let (shutdown, hurry) = (CancellationToken::new(), CancellationToken::new());
     settings.health.listening(true);
     let gateway = Arc::new(Gateway {
         settings,
@@ -90,10 +97,11 @@ pub fn start<T: Target>(settings: Settings, target: T, listener: TcpListener) ->
         clock: Clock::default(),
         repeats: Repeats::new(REPEAT_INTERVAL),
         shutdown: shutdown.clone(),
+        hurry: hurry.clone(),
     });
     tasks.spawn(keep_looking(gateway.clone()));
     tasks.spawn(listener::accept(gateway, listener, tasks.clone()));
-    Ok(Handle { address, running, shutdown, tasks })
+    Ok(Handle { address, running, shutdown, hurry, tasks })
 }
 
 /// While the target is known to be away, sees now and then whether it is back: readiness must not wait for a caller.
@@ -119,14 +127,16 @@ impl Handle {
         self.address
     }
 
-    /// Takes no more callers, lets batches in hand end, then the channels; gives up on those that take longer than `limit`,
-    /// whose batches are then rolled back. Gives how many had to be given up.
+    /// Takes no more callers, lets batches in hand end, then the channels. A channel can tell its partner only with an answer,
+    /// so an idle one may need its heartbeat interval: what has not ended after `limit` ends at once, an open batch rolled
+    /// back. Gives how many did not even do that.
     pub async fn stop(self, limit: Duration) -> usize {
         self.shutdown.cancel();
         self.tasks.close();
-        match tokio::time::timeout(limit, self.tasks.wait()).await {
-            Ok(()) => 0,
-            Err(_) => self.running.count(),
+        if tokio::time::timeout(limit, self.tasks.wait()).await.is_err() {
+            self.hurry.cancel();
+            let _ = tokio::time::timeout(HURRY_LIMIT, self.tasks.wait()).await;
         }
+        self.running.count()
     }
 }

@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::batch::Batch;
 use super::gateway::Gateway;
@@ -35,8 +34,8 @@ pub(crate) struct Instance<'g, T: Target, S> {
     slot: Option<Slot>,
     /// What the operator wants of the channel.
     wanted: Option<watch::Receiver<Wanted>>,
-    /// The machine was told to end between batches.
-    told: bool,
+    /// Whether the machine was told to end.
+    told: Told,
 }
 
 impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
@@ -44,7 +43,17 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
     pub(crate) fn new(gateway: &'g Gateway<T>, stream: S, peer: SocketAddr) -> Self {
         let mca = Mca::new(gateway.settings.identity.clone(), gateway.clock.now());
         let link = Link::new(stream, mca.max_segment());
-        Self { gateway, mca, link, peer, channel: String::new(), board: None, slot: None, wanted: None, told: false }
+        Self {
+            gateway,
+            mca,
+            link,
+            peer,
+            channel: String::new(),
+            board: None,
+            slot: None,
+            wanted: None,
+            told: Told::Nothing,
+        }
     }
 
     /// Runs the channel to its end.
@@ -174,7 +183,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         let timeout = self.mca.next_timeout().map(|at| at.saturating_sub(self.gateway.clock.now()));
         let input = tokio::select! {
             biased;
-            input = order(self.slot.as_ref(), &mut self.wanted, &self.gateway.shutdown, self.told) => input,
+            input = order(self.slot.as_ref(), &mut self.wanted, self.gateway, &self.told) => input,
             error = lost(claim) => Input::RolledBack(StatusCode::BATCH_FAILURE, error.text),
             arrival = self.link.arrival() => match arrival {
                 Arrival::Segment(segment) => {
@@ -190,7 +199,12 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             let bytes = segment.len() as u64;
             self.tell(|status| status.received(bytes));
         }
-        self.told |= matches!(input, Input::Quiesce(_));
+        if matches!(input, Input::Quiesce(_)) {
+            self.told = match self.told {
+                Told::Nothing => Told::ToEnd,
+                Told::ToEnd | Told::ToHurry => Told::ToHurry,
+            };
+        }
         self.handle(input);
     }
 
@@ -355,12 +369,22 @@ async fn lost<C: Claim>(claim: Option<&mut C>) -> target::TargetError {
     }
 }
 
+/// What the machine was told of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// Between batches, when the partner has been told.
+    ToEnd,
+    /// At once.
+    ToHurry,
+}
+
 /// Waits until an operator, a shutdown or an adopting connection wants this instance to end.
-async fn order(
+async fn order<T>(
     slot: Option<&Slot>,
     wanted: &mut Option<watch::Receiver<Wanted>>,
-    shutdown: &CancellationToken,
-    told: bool,
+    gateway: &Gateway<T>,
+    told: &Told,
 ) -> Input {
     let abandoned = async {
         match slot {
@@ -379,8 +403,9 @@ async fn order(
     };
     tokio::select! {
         () = abandoned => Input::PeerClosed("the partner came back on another connection, which takes over".to_owned()),
-        () = shutdown.cancelled(), if !told => Input::Quiesce(StatusCode::QM_TERMINATING),
-        () = stopped, if !told => Input::Quiesce(StatusCode::USER_CLOSED),
+        () = gateway.hurry.cancelled(), if *told != Told::ToHurry => Input::Quiesce(StatusCode::QM_TERMINATING),
+        () = gateway.shutdown.cancelled(), if *told == Told::Nothing => Input::Quiesce(StatusCode::QM_TERMINATING),
+        () = stopped, if *told == Told::Nothing => Input::Quiesce(StatusCode::USER_CLOSED),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Test messages: numbered ones, and those that IBM's software wrote.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use super::transmission::{
     Draft, HEADER_LENGTH, KEPT, PROGRAM, USER, form_of, put_stamp, rewrite, transmission_header,
@@ -53,7 +52,7 @@ impl Numbered {
             encoding: 273,
             ccsid: 819,
             persistent: self.persistent,
-            put_at: SystemTime::now(),
+            put_at: crate::clock::wall(),
             data: Vec::new(),
         };
         let mut putter = Putter::open(folder)?;
@@ -102,10 +101,44 @@ pub struct Sample {
     pub message: Vec<u8>,
 }
 
+impl Sample {
+    /// The same for another queue and with another MsgId, as if that had been said at its put.
+    pub fn addressed(mut self, queue: &str, qmgr: &str, msg_id: &[u8; 24]) -> Result<Self, PartnerError> {
+        let name = |text: &str| Name::<48>::new(text).map_err(|error| PartnerError::Option(error.to_string()));
+        let mut header = Vec::with_capacity(104);
+        transmission_header(&mut header, &name(queue)?, &name(qmgr)?);
+        let into = |message: &mut Vec<u8>, at: usize, bytes: &[u8]| {
+            message.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+        };
+        into(&mut self.message, 0, &header);
+        into(&mut self.message, 152, msg_id);
+        Ok(self)
+    }
+}
+
+/// A sample of `protocol-captures/ibm-jms` from its descriptor and what followed it, without a destination. A missing MsgId
+/// (see [`Sample::addressed`]) stays missing; the other fields that a queue manager fills in are filled in.
+pub fn sample_of_jms(name: &str, md: &[u8], body: &[u8]) -> Result<Sample, PartnerError> {
+    let mut message = Vec::with_capacity(104 + md.len() + 72 + body.len());
+    transmission_header(&mut message, &Name::BLANK, &Name::BLANK);
+    descriptor(&mut message, md)
+        .ok_or_else(|| PartnerError::Option(format!("{name}: a descriptor has 324 or 364 bytes, not {}", md.len())))?;
+    message.extend(body);
+    Ok(Sample { name: name.to_owned(), message })
+}
+
+/// A sample of `protocol-captures/ibm-headers` that is a transmission-queue message.
+pub fn sample_of_header(name: &str, bytes: &[u8]) -> Result<Sample, PartnerError> {
+    let mut message = bytes.to_vec();
+    let form =
+        form_of(&message).ok_or_else(|| PartnerError::Option(format!("{name} is no transmission-queue message")))?;
+    rewrite(&mut message, form, KEPT);
+    Ok(Sample { name: name.to_owned(), message })
+}
+
 /// Loads the samples of `protocol-captures`, in the order of their names: of `ibm-jms` all, of `ibm-headers` those that are
-/// transmission-queue messages. A missing MsgId and put time are filled in as a queue manager does.
+/// transmission-queue messages. A missing MsgId is filled in.
 pub fn samples(captures: &Path, remote_qmgr: &str) -> Result<Vec<Sample>, PartnerError> {
-    let remote_qmgr = Name::new(remote_qmgr).map_err(|error| PartnerError::Option(error.to_string()))?;
     let jms = captures.join("ibm-jms");
     let mut samples = Vec::new();
     for name in names(&jms, ".md.bin")? {
@@ -113,26 +146,21 @@ pub fn samples(captures: &Path, remote_qmgr: &str) -> Result<Vec<Sample>, Partne
             let path = jms.join(format!("{name}{ending}"));
             std::fs::read(&path).map_err(|e| PartnerError::file(&path, e))
         };
-        let (md, body, json) = (read(".md.bin")?, read(".body.bin")?, read(".json")?);
+        let json = read(".json")?;
         let wrong = |why: &str| PartnerError::damaged(&jms.join(format!("{name}.json")), why.to_owned());
         let json: serde_json::Value = serde_json::from_slice(&json).map_err(|e| wrong(&e.to_string()))?;
         let queue = json.pointer("/destination/1").and_then(serde_json::Value::as_str);
-        let queue = queue.and_then(|queue| Name::new(queue.trim_end()).ok());
         let queue = queue.ok_or_else(|| wrong("no queue name at destination[1]"))?;
-        let mut message = Vec::with_capacity(104 + md.len() + 72 + body.len());
-        transmission_header(&mut message, &queue, &remote_qmgr);
-        descriptor(&mut message, &md, samples.len() as u64 + 1)
-            .ok_or_else(|| wrong("descriptor has not 324 or 364 bytes"))?;
-        message.extend(body);
-        samples.push(Sample { name, message });
+        let sample = sample_of_jms(&name, &read(".md.bin")?, &read(".body.bin")?)?;
+        let id = msg_id(0x1000_0000 + samples.len() as u64 + 1);
+        samples.push(sample.addressed(queue.trim_end(), remote_qmgr, &id)?);
     }
     let headers = captures.join("ibm-headers");
     for name in names(&headers, ".bin")? {
         let path = headers.join(format!("{name}.bin"));
-        let mut message = std::fs::read(&path).map_err(|e| PartnerError::file(&path, e))?;
-        if let Some(form) = form_of(&message) {
-            rewrite(&mut message, form, KEPT);
-            samples.push(Sample { name, message });
+        let bytes = std::fs::read(&path).map_err(|e| PartnerError::file(&path, e))?;
+        if form_of(&bytes).is_some() {
+            samples.push(sample_of_header(&name, &bytes)?);
         }
     }
     Ok(samples)
@@ -153,7 +181,7 @@ fn names(folder: &Path, ending: &str) -> Result<Vec<String>, PartnerError> {
 
 /// Appends a descriptor of version 1, and an MQMDE for the fields of version 2, as a queue manager puts a message on a
 /// transmission queue (wire reference, headers, D). Big-endian and ASCII.
-fn descriptor(message: &mut Vec<u8>, md: &[u8], number: u64) -> Option<()> {
+fn descriptor(message: &mut Vec<u8>, md: &[u8]) -> Option<()> {
     let (first, second) = md.split_at_checked(324)?;
     let mut first: [u8; 324] = first.try_into().ok()?;
     let fill = |field: Option<&mut [u8]>, with: &[u8]| {
@@ -161,12 +189,11 @@ fn descriptor(message: &mut Vec<u8>, md: &[u8], number: u64) -> Option<()> {
             field.iter_mut().zip(with).for_each(|(to, from)| *to = *from);
         }
     };
-    fill(first.get_mut(48..72), &msg_id(0x1000_0000 + number));
     fill(first.get_mut(196..208), &USER);
     fill(first.get_mut(240..272), &[b' '; 32]);
     fill(first.get_mut(272..276), &28_i32.to_be_bytes()); // PutApplType Java
     fill(first.get_mut(276..304), &PROGRAM);
-    fill(first.get_mut(304..320), &put_stamp(SystemTime::now()));
+    fill(first.get_mut(304..320), &put_stamp(crate::clock::wall()));
     fill(first.get_mut(320..324), b"    ");
     if second.is_empty() {
         message.extend(first);

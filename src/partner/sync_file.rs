@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
 use super::PartnerError;
 use crate::wire::Luwid;
@@ -56,7 +56,7 @@ impl ChannelSync {
 
     /// A new start: its time, but never that of an earlier one.
     pub(super) fn started(&mut self) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let now = crate::clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         self.start = u32::try_from(now).unwrap_or(u32::MAX).max(self.start.saturating_add(1));
     }
 

@@ -7,6 +7,7 @@
 //! | `lease` | the sync record's queue: claim, hold, replace |
 //! | `unit` | one transaction: messages, record, commit |
 //! | `message` | a publication as an AMQP message |
+//! | `taker` | consumes a queue, for the demonstration's count |
 //! | `preflight` | what `check` finds out about a broker |
 //!
 //! A connection belongs to one claim. Once anything about it is in doubt it is cut and never resumed: the next claim
@@ -31,11 +32,13 @@ mod lease;
 mod message;
 mod preflight;
 mod stream;
+mod taker;
 mod unit;
 
 use connection::{Connection, Refused};
 pub use lease::AmqpClaim;
 pub use preflight::{Finding, Severity};
+pub use taker::Taker;
 pub use unit::AmqpUnit;
 use unit::LearnedLimit;
 
