@@ -21,6 +21,6 @@ pub mod unmappable;
 
 pub use dead_letter::{Original, dead_letter};
 pub use publication::{Body, Destination, Entry, Publication, Value};
-pub use publish::{Mapped, map_to, publish};
+pub use publish::{Mapped, map_to, publish, publish_as_bytes};
 pub use route::{BodyMode, Glob, Policy, Route, Routed};
 pub use unmappable::Unmappable;

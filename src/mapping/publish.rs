@@ -27,7 +27,7 @@ use super::folders::{self, Folder};
 use super::markup::Element;
 use super::payload::Payload;
 use super::properties::Properties;
-use super::{Destination, Policy, Publication, Routed, Unmappable, Value, id, reason, typed};
+use super::{BodyMode, Destination, Policy, Publication, Routed, Unmappable, Value, id, reason, typed};
 
 /// A publication and what a person should know about its making.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,6 +43,12 @@ pub struct Mapped {
 /// # Errors
 /// Where its transmission header leads nowhere, or it asks for what must not be ignored.
 pub fn publish(envelope: &Envelope, policy: &Policy, now_ms: i64) -> Result<Mapped, Unmappable> {
+    let routed = routed(envelope, policy)?;
+    map_to(envelope, &routed, policy, now_ms)
+}
+
+/// Where a message goes by its transmission header.
+fn routed(envelope: &Envelope, policy: &Policy) -> Result<Routed, Unmappable> {
     let Some(xqh) = &envelope.xqh else {
         return Err(Unmappable {
             reason: reason::XMIT_Q_MSG_ERROR,
@@ -51,8 +57,21 @@ pub fn publish(envelope: &Envelope, policy: &Policy, now_ms: i64) -> Result<Mapp
         });
     };
     let (queue, qmgr) = (xqh.remote_q_name.text(envelope.coding), xqh.remote_q_mgr_name.text(envelope.coding));
-    let routed = policy.route(&queue, &qmgr)?;
-    map_to(envelope, &routed, policy, now_ms)
+    policy.route(&queue, &qmgr)
+}
+
+/// As [`publish`], the body as bytes whatever it is, because the target would spoil the other form; `why` says what, and goes
+/// with the publication as `MQFERRY_BodyKept`.
+///
+/// # Errors
+/// As [`publish`].
+pub fn publish_as_bytes(envelope: &Envelope, policy: &Policy, now_ms: i64, why: &str) -> Result<Mapped, Unmappable> {
+    let mut routed = routed(envelope, policy)?;
+    routed.body = BodyMode::Bytes;
+    let mut mapped = map_to(envelope, &routed, policy, now_ms)?;
+    mapped.publication.properties.insert("MQFERRY_BodyKept".to_owned(), Value::String(why.to_owned()));
+    mapped.notes.push(format!("published as bytes: {why}"));
+    Ok(mapped)
 }
 
 /// Maps a message to a destination that is already decided.

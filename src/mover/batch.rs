@@ -102,7 +102,7 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
         let gateway = self.instance.gateway;
         let envelope = Envelope::parse(frame.parts.clone(), frame.byte_order, i32::from(frame.ccsid));
         let (publication, dead) = match envelope {
-            Ok(envelope) => match mapping::publish(&envelope, &gateway.settings.policy, crate::clock::wall_ms()) {
+            Ok(envelope) => match gateway.publication(&envelope) {
                 Ok(Mapped { publication, notes }) => {
                     if !notes.is_empty() {
                         tracing::debug!(

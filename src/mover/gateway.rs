@@ -16,7 +16,8 @@ use super::running::Running;
 use crate::admin::{ChannelBoard, Health};
 use crate::channel::{Definition, Identity};
 use crate::clock::Clock;
-use crate::mapping::{Destination, Policy};
+use crate::mapping::{self, Destination, Mapped, Policy, Unmappable};
+use crate::message::Envelope;
 use crate::target::Target;
 use crate::telemetry::{Metrics, Repeats};
 
@@ -68,6 +69,18 @@ impl<T> Gateway<T> {
     /// The line to log now for a failure that may repeat; none while an equal one was told lately.
     pub(super) fn note(&self, line: &str) -> Option<String> {
         self.repeats.note(line, self.clock.now())
+    }
+}
+
+impl<T: Target> Gateway<T> {
+    /// What a message becomes; in bytes where the target would spoil the form that its own headers ask for.
+    pub(super) fn publication(&self, envelope: &Envelope) -> Result<Mapped, Unmappable> {
+        let (policy, now_ms) = (&self.settings.policy, crate::clock::wall_ms());
+        let mapped = mapping::publish(envelope, policy, now_ms)?;
+        match self.target.carries(&mapped.publication) {
+            Ok(()) => Ok(mapped),
+            Err(why) => mapping::publish_as_bytes(envelope, policy, now_ms, &why),
+        }
     }
 }
 

@@ -33,6 +33,16 @@ pub trait Target: Send + Sync + 'static {
     /// When it cannot be reached, or refuses us.
     fn look(&self) -> impl Future<Output = Result<(), TargetError>> + Send;
 
+    /// Whether a publication would arrive as it is; the text says what of its body would not. Ask before staging: the same
+    /// message published as bytes always does.
+    ///
+    /// # Errors
+    /// What would be spoiled, in one line.
+    fn carries(&self, publication: &Publication) -> Result<(), String> {
+        let _ = publication;
+        Ok(())
+    }
+
     /// Takes the lease on the record of `key`, waiting a few seconds at most. Called before a channel's
     /// negotiation is agreed.
     ///

@@ -187,7 +187,7 @@ async fn a_broker_killed_within_a_unit_is_noticed_in_bounded_time() {
     .await;
     let outcome = within(Duration::from_secs(3), "the commit", unit.commit(record(luwid(1), 1..2))).await;
     assert!(matches!(&outcome, Outcome::RolledBack(error) if error.retry), "nothing was committed: {outcome:?}");
-    let error = claim.begin(luwid(2)).await.err().expect("the claim is finished");
+    let Err(error) = claim.begin(luwid(2)).await else { panic!("the claim is finished") };
     assert!(error.retry, "{error:?}");
     within(Duration::from_secs(3), "the drop", async { drop(claim) }).await;
     broker.restart();
@@ -223,7 +223,7 @@ async fn a_foreign_record_stops_the_holder_and_the_next_claim() {
     assert!(!error.retry && error.text.contains("MQFERRY.SYNC.GWTEST.STRAY.QMA"), "{error:?}");
     assert!(claim.begin(luwid(1)).await.is_err(), "nothing moves any more");
     claim.release().await;
-    let error = target.claim(&key("STRAY")).await.err().expect("a person must look");
+    let Err(error) = target.claim(&key("STRAY")).await else { panic!("a person must look") };
     assert!(!error.retry && error.text.contains("no record of this channel"), "{error:?}");
 }
 

@@ -24,6 +24,9 @@ pub(super) type Outgoing = Message<AmqpBody<AmqpItem>>;
 /// # Errors
 /// When AMQP has no place for a value: half of a surrogate pair as a char, a property of type bytes or char.
 pub(super) fn to_amqp(publication: Publication) -> Result<Outgoing, Refusal> {
+    if let Some(text) = spoiled(&publication.body) {
+        return Err(Refusal { reason: NOT_CONVERTED, text });
+    }
     let message_annotations = class(&publication.body).map(|class| {
         let mut annotations = Annotations::new();
         annotations.insert(OwnedKey::from(Symbol::from("x-opt-jms-msg-type")), AmqpItem::Byte(class));
@@ -66,6 +69,30 @@ pub(super) fn to_amqp(publication: Publication) -> Result<Outgoing, Refusal> {
         body,
         footer: None,
     })
+}
+
+/// What of a body ActiveMQ's AMQP connector, or AMQP itself, would not bring across as it is; seen on 5.19.1.
+pub(super) fn spoiled(body: &Body) -> Option<String> {
+    let lone_surrogate = |value: &Value| matches!(value, Value::Char(unit) if (0xD800..0xE000).contains(unit));
+    match body {
+        // Not so in names, streams and texts; an AMQP reader then never gets the message.
+        Body::Map(entries) => entries.iter().find_map(|entry| match &entry.value {
+            Value::String(text) if text.chars().any(|c| c > '\u{FFFF}') => Some(format!(
+                "map entry {:?} has characters beyond the BMP, which ActiveMQ's AMQP connector spoils",
+                entry.name
+            )),
+            value if lone_surrogate(value) => Some(format!("map entry {:?} is half of a surrogate pair", entry.name)),
+            _ => None,
+        }),
+        // The transformer cannot write one, gives up, and would keep the whole message as raw bytes.
+        Body::Stream(items) if items.iter().any(|item| matches!(item, Value::Bytes(_))) => {
+            Some("a stream with a byte array does not pass ActiveMQ's AMQP connector".to_owned())
+        }
+        Body::Stream(items) if items.iter().any(lone_surrogate) => {
+            Some("the stream holds half of a surrogate pair, which AMQP cannot carry".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// About how many bytes the message takes: its body, without what comes before it.
@@ -112,19 +139,6 @@ fn body(body: Body) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusa
         Body::Bytes(bytes) => (data(&bytes), Some("application/octet-stream")),
         Body::Object(bytes) => (data(&bytes), Some("application/x-java-serialized-object")),
         Body::Map(entries) => {
-            // ActiveMQ spoils such characters in the values of a map (not in names, streams or texts), and an AMQP
-            // reader then never gets the message.
-            let beyond_bmp =
-                |value: &Value| matches!(value, Value::String(text) if text.chars().any(|c| c > '\u{FFFF}'));
-            if let Some(entry) = entries.iter().find(|entry| beyond_bmp(&entry.value)) {
-                return Err(Refusal {
-                    reason: NOT_CONVERTED,
-                    text: format!(
-                        "map entry {:?} has characters beyond the BMP, which ActiveMQ spoils: use body mode bytes for this route",
-                        entry.name
-                    ),
-                });
-            }
             let map = entries
                 .into_iter()
                 .map(|entry| item(entry.value).map(|value| (AmqpItem::String(entry.name), value)))
@@ -132,14 +146,6 @@ fn body(body: Body) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusa
             (AmqpBody::Value(AmqpValue(AmqpItem::Map(map))), None)
         }
         Body::Stream(items) => {
-            // The broker's transformer cannot write one, gives up, and would keep the whole message as raw bytes.
-            if items.iter().any(|item| matches!(item, Value::Bytes(_))) {
-                return Err(Refusal {
-                    reason: NOT_CONVERTED,
-                    text: "a stream with a byte array does not pass ActiveMQ's AMQP connector: use body mode bytes for this route"
-                        .to_owned(),
-                });
-            }
             let items = items.into_iter().map(item).collect::<Result<Vec<_>, _>>()?;
             (AmqpBody::Sequence(Batch::new(vec![AmqpSequence(items)])), None)
         }

@@ -25,6 +25,7 @@ use super::address::{Brokers, Endpoint, Options};
 use super::record::{client_id, fresh_holder};
 use super::{Claimed, Side, Target, TargetError};
 use crate::channel::record::ChannelKey;
+use crate::mapping::Publication;
 use crate::tls::{self, ClientFiles};
 
 mod connection;
@@ -231,6 +232,10 @@ impl AmqpTarget {
 
 impl Target for AmqpTarget {
     type Claim = AmqpClaim;
+
+    fn carries(&self, publication: &Publication) -> Result<(), String> {
+        message::spoiled(&publication.body).map_or(Ok(()), Err)
+    }
 
     async fn look(&self) -> Result<(), TargetError> {
         match self.connect_once(&format!("mqferry/look/{}", fresh_holder())).await {
