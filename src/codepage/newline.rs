@@ -1,10 +1,11 @@
 //! The one thing on which EBCDIC tables disagree: what bytes 0x15 and 0x25 mean.
 
-/// Meaning of EBCDIC 0x15 (the new line of z/OS) and 0x25 (line feed).
+/// Meaning of EBCDIC 0x15 (the new line of z/OS) and 0x25 (line feed), in single-byte pages and in the single-byte
+/// half of mixed ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Newline {
-    /// As the JDK's charset of the page has it: 0x15 is LF, and so on most pages is 0x25, which therefore does not
-    /// come back as it was. What IBM's Java client does, hence the default.
+    /// As the source of the page's table has it: on most pages of the JDK 0x15 is LF, and so is 0x25, which therefore
+    /// does not come back as it was. What IBM's Java client does, hence the default.
     #[default]
     Jdk,
     /// 0x15 is LF and 0x25 is NEL (U+0085), both ways.
@@ -22,4 +23,16 @@ impl Newline {
             Self::NextLine => Some([(0x15, '\u{85}'), (0x25, '\n')]),
         }
     }
+
+    /// A number below [`Self::COUNT`].
+    pub(super) fn position(self) -> usize {
+        match self {
+            Self::Jdk => 0,
+            Self::LineFeed => 1,
+            Self::NextLine => 2,
+        }
+    }
+
+    /// How many policies there are.
+    pub(super) const COUNT: usize = 3;
 }

@@ -1,92 +1,97 @@
-import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
-import java.nio.charset.CharacterCodingException;
-import java.nio.charset.Charset;
-import java.nio.charset.CodingErrorAction;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.TreeMap;
 
 /**
- * Prints src/codepage/tables.rs: what the JDK's own charsets make of each byte.
- * Run from the root of the repository: java tools/codepages/Codepages.java > src/codepage/tables.rs
- * then cargo fmt. One line a page in PAGES: the CCSID and the JDK's name of its charset.
+ * Code page tables from the JDK's charsets, ICU4J's and glibc's iconv. Run from the root of the repository, by
+ * tools/codepages/generate: writes src/codepage/pages/, src/codepage/pages.rs and docs/codepages-differences.txt. With
+ * a folder as the argument it writes the pages there instead, and beside them what its sources said, for the tests.
  */
 public final class Codepages {
-    private static final String[][] PAGES = {
-        {"37", "IBM037"},
-        {"437", "IBM437"},
-        {"500", "IBM500"},
-        {"1047", "IBM1047"},
-        {"1140", "IBM01140"},
-    };
+    private Codepages() {}
 
-    public static void main(String[] args) {
-        StringBuilder out = new StringBuilder();
-        out.append("//! Generated: do not edit. Source: the charsets of JDK ")
-            .append(System.getProperty("java.version"))
-            .append(", printed by `tools/codepages/Codepages.java`.\n\n")
-            .append("use super::single_byte::SingleByte;\n\n")
-            .append("/// Every generated page, in order of its CCSID.\n")
-            .append("pub(super) static PAGES: [&SingleByte; ").append(PAGES.length).append("] = [");
-        for (String[] page : PAGES) {
-            out.append("&CCSID_").append(page[0]).append(", ");
-        }
-        out.append("];\n");
-        for (String[] page : PAGES) {
-            print(out, page[0], Charset.forName(page[1]));
-        }
-        System.out.print(out);
-    }
-
-    private static void print(StringBuilder out, String ccsid, Charset charset) {
-        int[] units = new int[256];
-        for (int b = 0; b < 256; b++) {
-            units[b] = decode(charset, (byte) b);
-        }
-        out.append("\n/// ").append(charset.name()).append("\n");
-        out.append("static CCSID_").append(ccsid).append(": SingleByte = SingleByte::new(").append(ccsid).append(", [\n");
-        for (int b = 0; b < 256; b++) {
-            out.append(String.format("0x%04X,%s", units[b], b % 16 == 15 ? "\n" : " "));
-        }
-        out.append("], &[");
-        // Where the JDK encodes a character otherwise than by the lowest byte that decodes to it.
-        for (int unit = 0; unit < 0x10000; unit++) {
-            if (unit >= 0xD800 && unit < 0xE000) {
-                continue;
+    public static void main(String[] args) throws IOException {
+        // The names of JDK 21 and later moved to the GB 18030 of 2022; IBM's 5488 and 1392 are the one of 2000.
+        System.setProperty("jdk.charset.GB18030", "2000");
+        boolean check = args.length > 0;
+        Path to = Path.of(check ? args[0] : "src/codepage");
+        Map<Integer, Page> pages = Page.list(Path.of("tools/codepages/pages.txt"));
+        Map<Integer, Compact> files = new LinkedHashMap<>();
+        Files.createDirectories(to.resolve("pages"));
+        for (Page page : pages.values()) {
+            Reference.fill(page);
+            if (check) {
+                said(page, to);
             }
-            int lowest = -1;
-            for (int b = 255; b >= 0; b--) {
-                if (units[b] == unit && unit != 0xFFFD) {
-                    lowest = b;
-                }
+            if (page.source.equals("iconv")) {
+                page.dropFallbacks();
             }
-            int jdk = encode(charset, (char) unit);
-            if (jdk != lowest) {
-                out.append(String.format("(0x%04X, %s), ", unit, jdk < 0 ? "None" : String.format("Some(0x%02X)", jdk)));
-            }
+            Compact file = new Compact(page, files.get(page.base));
+            files.put(page.ccsid, file);
+            Files.write(to.resolve("pages/" + page.ccsid + ".page"), file.file);
         }
-        out.append("]);\n");
-    }
-
-    private static int decode(Charset charset, byte value) {
-        try {
-            CharBuffer chars = charset.newDecoder()
-                .onMalformedInput(CodingErrorAction.REPORT)
-                .onUnmappableCharacter(CodingErrorAction.REPORT)
-                .decode(ByteBuffer.wrap(new byte[] {value}));
-            return chars.length() == 1 ? chars.get(0) : 0xFFFD;
-        } catch (CharacterCodingException e) {
-            return 0xFFFD;
+        Files.writeString(to.resolve("pages.rs"), registry(pages));
+        if (!check) {
+            Files.writeString(Path.of("docs/codepages-differences.txt"), Differences.of(pages.values()));
         }
     }
 
-    private static int encode(Charset charset, char value) {
-        try {
-            ByteBuffer bytes = charset.newEncoder()
-                .onMalformedInput(CodingErrorAction.REPORT)
-                .onUnmappableCharacter(CodingErrorAction.REPORT)
-                .encode(CharBuffer.wrap(new char[] {value}));
-            return bytes.remaining() == 1 ? bytes.get(0) & 0xFF : -1;
-        } catch (CharacterCodingException e) {
-            return -1;
+    /** "D bytes text" and "E bytes text", both in hexadecimal, the text in UTF-32. */
+    private static void said(Page page, Path to) throws IOException {
+        try (BufferedWriter out = Files.newBufferedWriter(to.resolve(page.ccsid + ".said"))) {
+            for (Map.Entry<Long, String> entry : page.decode.entrySet()) {
+                line(out, 'D', page, entry.getKey(), entry.getValue());
+            }
+            for (Map.Entry<String, Long> entry : page.encode.entrySet()) {
+                line(out, 'E', page, entry.getValue(), entry.getKey());
+            }
         }
+    }
+
+    private static void line(BufferedWriter out, char kind, Page page, long key, String text) throws IOException {
+        StringBuilder line = new StringBuilder().append(kind).append(' ');
+        for (byte value : page.bytes(key)) {
+            line.append(Character.forDigit(value >> 4 & 15, 16)).append(Character.forDigit(value & 15, 16));
+        }
+        text.codePoints().forEach(point -> line.append(' ').append(Integer.toHexString(point)));
+        out.append(line.append('\n'));
+    }
+
+    private static String registry(Map<Integer, Page> pages) {
+        Map<Integer, Page> all = new TreeMap<>();
+        for (Page page : pages.values()) {
+            all.put(page.ccsid, page);
+            page.aliases.forEach(alias -> all.put(alias, page));
+        }
+        StringBuilder out = new StringBuilder()
+            .append("//! Generated by `tools/codepages/generate` from `tools/codepages/pages.txt`: do not edit.\n\n")
+            .append("use super::registry::{Kind, Packed};\n\n")
+            .append("/// Every page, a page before those that are based on it.\n")
+            .append("#[rustfmt::skip]\n")
+            .append("pub(super) static PAGES: [Packed; ").append(pages.size()).append("] = [\n");
+        Map<Integer, Integer> position = new TreeMap<>();
+        for (Page page : pages.values()) {
+            String kind = switch (page.kind) {
+                case "single" -> "Single";
+                case "double" -> "Double";
+                case "euc" -> "Euc";
+                case "gb18030" -> "Gb18030";
+                default -> "Mixed";
+            };
+            out.append("    Packed { ccsid: ").append(page.ccsid).append(", kind: Kind::").append(kind).append(", base: ")
+                .append(page.base == 0 ? "None" : "Some(" + position.get(page.base) + ")")
+                .append(", data: include_bytes!(\"pages/").append(page.ccsid).append(".page\") },\n");
+            position.put(page.ccsid, position.size());
+        }
+        out.append("];\n\n")
+            .append("/// The place in `PAGES` of each CCSID, in order of the CCSID.\n")
+            .append("#[rustfmt::skip]\n")
+            .append("pub(super) static CCSIDS: [(i32, usize); ").append(all.size()).append("] = [\n");
+        all.forEach((ccsid, page) -> out.append("    (").append(ccsid).append(", ").append(position.get(page.ccsid)).append("),\n"));
+        return out.append("];\n").toString();
     }
 }
