@@ -1,9 +1,11 @@
 //! The only place that reads a clock; everything else is told the time.
 #![allow(clippy::disallowed_methods, reason = "this is the place")]
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Time since a fixed moment, as state machines get it.
+use tokio::time::Instant;
+
+/// Time since a fixed moment, as state machines get it. It is tokio's, so that a test that holds that clock holds this one.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Instant,

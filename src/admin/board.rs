@@ -13,7 +13,7 @@ use std::time::UNIX_EPOCH;
 
 use tokio::sync::watch;
 
-use super::status::{ChannelState, ChannelStatus};
+use super::status::{ChannelState, ChannelStatus, Totals};
 use crate::channel::Definition;
 use crate::telemetry::{ChannelMetrics, Metrics};
 
@@ -56,10 +56,40 @@ struct Slot {
     metrics: ChannelMetrics,
 }
 
+/// Several partners may have one channel, each with a connection of its own: an instance.
 struct Entry {
-    status: ChannelStatus,
-    /// Number of the newest connection; older ones may no longer write.
-    instance: u64,
+    /// Shown while nobody is connected: what the last connection left.
+    idle: ChannelStatus,
+    /// The connections, by their number.
+    live: BTreeMap<u64, ChannelStatus>,
+    /// Number of the newest connection.
+    newest: u64,
+    /// Counts of all connections together; lent to each status that is written.
+    totals: Totals,
+}
+
+impl Entry {
+    /// The connection that stands for the channel: the newest.
+    fn shown(&self) -> ChannelStatus {
+        let status = self.live.values().next_back().unwrap_or(&self.idle);
+        self.with_totals(status)
+    }
+
+    fn with_totals(&self, status: &ChannelStatus) -> ChannelStatus {
+        ChannelStatus { totals: self.totals, ..status.clone() }
+    }
+
+    /// Changes the status of an instance, or of the one that stands for the channel.
+    fn change<T>(&mut self, instance: Option<u64>, change: impl FnOnce(&mut ChannelStatus) -> T) -> Option<T> {
+        let status = match instance {
+            Some(number) => self.live.get_mut(&number)?,
+            None => self.live.values_mut().next_back().unwrap_or(&mut self.idle),
+        };
+        status.totals = self.totals;
+        let result = change(status);
+        self.totals = status.totals;
+        Some(result)
+    }
 }
 
 impl ChannelBoard {
@@ -70,25 +100,38 @@ impl ChannelBoard {
             .into_iter()
             .map(|definition| {
                 let slot = Slot {
-                    entry: Mutex::new(Entry { status: ChannelStatus::of(definition), instance: 0 }),
+                    entry: Mutex::new(Entry {
+                        idle: ChannelStatus::of(definition),
+                        live: BTreeMap::new(),
+                        newest: 0,
+                        totals: Totals::default(),
+                    }),
                     wanted: watch::Sender::new(Wanted::Started),
                     metrics: metrics.channel(&definition.name, &words),
                 };
-                slot.show(&slot.lock().status);
+                slot.show(&slot.lock());
                 (definition.name.clone(), slot)
             })
             .collect();
         Self { slots: Arc::new(slots) }
     }
 
-    /// A channel as it stands.
+    /// A channel as it stands: its newest connection, or what the last one left.
     pub fn status(&self, channel: &str) -> Option<ChannelStatus> {
-        Some(self.slots.get(channel)?.lock().status.clone())
+        Some(self.slots.get(channel)?.lock().shown())
     }
 
-    /// All channels as they stand, by name.
+    /// All channels as they stand, by name: as DISPLAY CHSTATUS, one entry for each connection. Counts since the start
+    /// are those of the channel.
     pub fn all(&self) -> Vec<ChannelStatus> {
-        self.slots.values().map(|slot| slot.lock().status.clone()).collect()
+        let of = |slot: &Slot| {
+            let entry = slot.lock();
+            match entry.live.len() {
+                0 | 1 => vec![entry.shown()],
+                _ => entry.live.values().map(|status| entry.with_totals(status)).collect(),
+            }
+        };
+        self.slots.values().flat_map(of).collect()
     }
 
     /// Writes the status of a channel, connected or not (a refused caller, say); none if there is no such channel.
@@ -97,7 +140,7 @@ impl ChannelBoard {
         self.slots.get(channel)?.update(None, change)
     }
 
-    /// A connection named this channel and may have it: BINDING. An older connection of the channel no longer writes here.
+    /// A connection named this channel and may have it: BINDING. Connections of other partners may have it as well.
     /// `conname` is the other end's address as `host(port)`.
     ///
     /// # Errors
@@ -106,14 +149,17 @@ impl ChannelBoard {
         let slot = self.slots.get(channel).ok_or(Refused::Unknown)?;
         let mut entry = slot.lock();
         if *slot.wanted.borrow() == Wanted::Stopped {
-            entry.status.refused(&format!("{conname} was refused: {}", Refused::Stopped));
-            slot.show(&entry.status);
+            let why = format!("{conname} was refused: {}", Refused::Stopped);
+            entry.change(None, |status| status.refused(&why));
+            slot.show(&entry);
             return Err(Refused::Stopped);
         }
-        entry.instance += 1;
-        entry.status.binding(conname, crate::clock::wall());
-        slot.show(&entry.status);
-        Ok(Instance { board: self.clone(), channel: channel.to_owned(), number: entry.instance, over: false })
+        entry.newest += 1;
+        let (number, mut status) = (entry.newest, entry.idle.clone());
+        status.binding(conname, crate::clock::wall());
+        entry.live.insert(number, status);
+        slot.show(&entry);
+        Ok(Instance { board: self.clone(), channel: channel.to_owned(), number, over: false })
     }
 
     /// What the operator wants of a channel, now and later; for the driver to wait on.
@@ -126,7 +172,9 @@ impl ChannelBoard {
         Some(&self.slots.get(channel)?.metrics)
     }
 
-    /// START CHANNEL: callers are taken (again). Gives the status after it; none if there is no such channel.
+    /// START CHANNEL: callers are taken (again). A stop that is still under way is taken back if the partner does not know
+    /// of it yet; else the connection ends, and the partner may call again. Gives the status after it; none if there is
+    /// no such channel.
     pub fn start(&self, channel: &str) -> Option<ChannelStatus> {
         self.operate(channel, Wanted::Started, |status| {
             status.stopreq = false;
@@ -148,13 +196,14 @@ impl ChannelBoard {
         })
     }
 
-    fn operate(&self, channel: &str, wanted: Wanted, change: impl FnOnce(&mut ChannelStatus)) -> Option<ChannelStatus> {
+    fn operate(&self, channel: &str, wanted: Wanted, change: impl Fn(&mut ChannelStatus)) -> Option<ChannelStatus> {
         let slot = self.slots.get(channel)?;
         let mut entry = slot.lock();
-        change(&mut entry.status);
-        slot.show(&entry.status);
+        let Entry { idle, live, .. } = &mut *entry;
+        std::iter::once(idle).chain(live.values_mut()).for_each(change);
+        slot.show(&entry);
         slot.wanted.send_replace(wanted);
-        Some(entry.status.clone())
+        Some(entry.shown())
     }
 }
 
@@ -170,20 +219,28 @@ impl Slot {
         self.entry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// None if `instance` is given and is not the newest.
+    /// None if `instance` is given and is over.
     fn update<T>(&self, instance: Option<u64>, change: impl FnOnce(&mut ChannelStatus) -> T) -> Option<T> {
         let mut entry = self.lock();
-        if instance.is_some_and(|number| number != entry.instance) {
-            return None;
-        }
-        let result = change(&mut entry.status);
-        self.show(&entry.status);
+        let result = entry.change(instance, change)?;
+        self.show(&entry);
         Some(result)
     }
 
-    /// The metrics say what the status says.
-    fn show(&self, status: &ChannelStatus) {
-        let (metrics, totals) = (&self.metrics, status.totals());
+    /// The connection is over; what it leaves is shown when there is no other.
+    fn end(&self, instance: u64, error: Option<&str>) {
+        let mut entry = self.lock();
+        if let Some(mut status) = entry.live.remove(&instance) {
+            status.ended(error);
+            entry.idle = status;
+        }
+        self.show(&entry);
+    }
+
+    /// The metrics say what the status says: states and numbers are those of the newest connection, counts of all.
+    fn show(&self, entry: &Entry) {
+        let status = entry.live.values().next_back().unwrap_or(&entry.idle);
+        let (metrics, totals) = (&self.metrics, entry.totals);
         for (word, gauge) in &metrics.status {
             gauge.set(f64::from(u8::from(*word == status.state.word())));
         }
@@ -204,7 +261,7 @@ impl Slot {
     }
 }
 
-/// One connection's right to write the status of its channel, until a newer connection takes it over.
+/// One connection's right to write its status.
 /// Dropping it ends it as broken off.
 #[derive(Debug)]
 pub struct Instance {
@@ -220,7 +277,7 @@ impl Instance {
         &self.channel
     }
 
-    /// Writes the status; none, and nothing written, once a newer connection has the channel.
+    /// Writes the status.
     pub fn update<T>(&self, change: impl FnOnce(&mut ChannelStatus) -> T) -> Option<T> {
         self.board.slots.get(&self.channel)?.update(Some(self.number), change)
     }
@@ -228,14 +285,20 @@ impl Instance {
     /// The connection is over; `error` is what went wrong, one line, or none for an orderly end.
     pub fn ended(mut self, error: Option<&str>) {
         self.over = true;
-        self.update(|status| status.ended(error));
+        self.end(error);
+    }
+
+    fn end(&self, error: Option<&str>) {
+        if let Some(slot) = self.board.slots.get(&self.channel) {
+            slot.end(self.number, error);
+        }
     }
 }
 
 impl Drop for Instance {
     fn drop(&mut self) {
         if !self.over {
-            self.update(|status| status.ended(Some("the connection was given up")));
+            self.end(Some("the connection was given up"));
         }
     }
 }
@@ -335,16 +398,27 @@ mod tests {
     }
 
     #[test]
-    fn an_adopted_connection_no_longer_writes() {
-        let (board, _) = board();
-        let old = board.open("QM1.TO.AMQGW", "h(1)").unwrap();
-        let new = board.open("QM1.TO.AMQGW", "h(2)").unwrap();
-        new.update(|status| status.running(AGREED));
-        assert_eq!(old.update(|status| status.msgs = 99), None);
-        drop(old);
-        assert_eq!(state(&board), ChannelState::Running);
+    fn each_partner_of_a_channel_has_a_status_and_all_are_counted() {
+        let (board, metrics) = board();
+        let first = board.open("QM1.TO.AMQGW", "h(1)").unwrap();
+        let second = board.open("QM1.TO.AMQGW", "h(2)").unwrap();
+        for (instance, sequence) in [(&first, 7), (&second, 70)] {
+            instance.update(|status| {
+                status.running(AGREED);
+                status.message(sequence, Luwid([1; 8]), UNIX_EPOCH);
+                status.committed(&record(sequence), 0);
+            });
+        }
+        let both: Vec<_> = board.all().into_iter().map(|status| (status.conname, status.lstseqno)).collect();
+        assert_eq!(both, [("h(1)".to_owned(), 7), ("h(2)".to_owned(), 70)]);
         assert_eq!(board.status("QM1.TO.AMQGW").unwrap().conname, "h(2)");
-        drop(new);
+        second.ended(None);
+        let left = board.status("QM1.TO.AMQGW").unwrap();
+        assert_eq!((left.state, left.conname.as_str(), left.msgs), (ChannelState::Running, "h(1)", 1));
+        assert_eq!(left.totals().messages, 2);
+        assert!(metrics.render().contains(r#"mqferry_channel_messages_total{channel="QM1.TO.AMQGW"} 2"#));
+        drop(first);
         assert_eq!(state(&board), ChannelState::Inactive);
+        assert_eq!(board.all().len(), 1);
     }
 }

@@ -240,6 +240,18 @@ impl ChannelStatus {
         self.last_error = None;
     }
 
+    /// Told to end between batches.
+    pub fn stopping(&mut self) {
+        self.state = ChannelState::Stopping;
+    }
+
+    /// A stop was taken back before it was reached.
+    pub fn carries_on(&mut self) {
+        if !self.stopreq {
+            self.state = ChannelState::Running;
+        }
+    }
+
     /// So many bytes were read.
     pub fn received(&mut self, bytes: u64) {
         self.bytsrcvd += bytes;

@@ -15,6 +15,8 @@ pub enum Input {
     Malformed(crate::wire::Malformed),
     /// The partner closed the connection, or it broke; the text says how.
     PeerClosed(String),
+    /// Nothing can be said to the partner any more; the text says why. Never a normal end.
+    Unreachable(String),
     /// Time has passed: look at the timers.
     Tick,
     /// Answer to [`Output::Identify`]: this is the channel.
@@ -40,6 +42,9 @@ pub enum Input {
     InDoubt(String),
     /// The operator or a shutdown wants the channel to end, between batches. A second one ends it at once.
     Quiesce(StatusCode),
+    /// The operator takes the quiesce back. Too late if the partner knows of it already: then it ends all the same, which
+    /// `STOPREQ` of [`super::McaStatus`] says.
+    Unquiesce,
 }
 
 /// What to do; drained fully, in order, after each input.

@@ -53,7 +53,7 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
         loop {
             while let Some(output) = self.instance.next_output().await {
                 let step = match output {
-                    Output::Begin { length } => self.room(length).await.map(|found| room = Some(found)),
+                    Output::Begin { length } => self.room(length).await.map(|found| room = found),
                     Output::Deliver(frame) => self.deliver(frame, room.take()).await,
                     Output::Repeated { .. } => {
                         room = None;
@@ -86,14 +86,12 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
 
     /// Room for a message of `length` bytes. Before waiting for it, what this batch holds is settled and given back:
     /// nobody who waits holds any, so no two channels wait for each other.
-    async fn room(&mut self, length: usize) -> Result<Room, Failed> {
+    async fn room(&mut self, length: usize) -> Result<Option<Room>, Failed> {
         if let Some(room) = self.instance.gateway.settings.memory.try_room(length) {
-            return Ok(room);
+            return Ok(Some(room));
         }
         self.settle().await?;
-        let room = self.instance.gateway.settings.memory.room(length).await;
-        self.instance.resume();
-        Ok(room)
+        Ok(self.instance.room(length).await)
     }
 
     /// Maps one message and stages what it became.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::listener;
+use super::lobby::Lobby;
 use super::memory::MemoryBudget;
 use super::running::Running;
 use crate::admin::{ChannelBoard, Health};
@@ -57,6 +58,7 @@ pub(crate) struct Gateway<T> {
     pub(super) settings: Settings,
     pub(super) target: T,
     pub(super) running: Running,
+    pub(super) lobby: Lobby,
     pub(super) clock: Clock,
     pub(super) repeats: Repeats,
     /// Cancelled when every channel is to end between batches.
@@ -107,6 +109,7 @@ pub fn start<T: Target>(settings: Settings, target: T, listener: TcpListener) ->
         settings,
         target,
         running: running.clone(),
+        lobby: Lobby::default(),
         clock: Clock::default(),
         repeats: Repeats::new(REPEAT_INTERVAL),
         shutdown: shutdown.clone(),

@@ -13,23 +13,30 @@ use tokio::sync::watch;
 use super::batch::Batch;
 use super::gateway::Gateway;
 use super::link::{Arrival, Link, Stream};
+use super::lobby::Seat;
+use super::memory::Room;
+use super::orders::{self, Orders, Told};
 use super::running::Slot;
 use crate::admin::board::{self, Wanted};
-use crate::admin::status::{Agreed, ChannelStatus, Substate};
-use crate::channel::{ChannelKey, Input, Mca, Output, Partner, Stopped, SyncRecord};
-use crate::target::{self, Claim, Claimed, Target};
+use crate::admin::status::{ChannelStatus, Substate};
+use crate::channel::{ChannelKey, Input, Mca, Output, Partner, Stopped};
+use crate::target::{Claim, Claimed, Target};
 use crate::wire::StatusCode;
 
 /// One connection of one partner, from its first byte to its last.
 pub(crate) struct Instance<'g, T: Target, S> {
     pub(super) gateway: &'g Gateway<T>,
-    mca: Mca,
+    pub(super) mca: Mca,
     link: Link<S>,
-    peer: SocketAddr,
+    pub(super) peer: SocketAddr,
     /// Name of the channel; blank until the partner named one that is defined.
-    channel: String,
+    pub(super) channel: String,
+    /// The partner's queue manager; blank until it said, and below FAP 4.
+    pub(super) partner: String,
     /// What operators see of it; from the moment that it has its place among the running.
-    board: Option<board::Instance>,
+    pub(super) board: Option<board::Instance>,
+    /// Its place among those that have not named a channel.
+    seat: Option<Seat>,
     /// Its place among the running; from the moment that the lease is asked for.
     slot: Option<Slot>,
     /// What the operator wants of the channel.
@@ -49,7 +56,9 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             link,
             peer,
             channel: String::new(),
+            partner: String::new(),
             board: None,
+            seat: Some(gateway.lobby.enter()),
             slot: None,
             wanted: None,
             told: Told::Nothing,
@@ -70,12 +79,13 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         if let Some(claim) = claim {
             claim.release().await;
         }
-        self.report(&stopped);
+        self.report_end(&stopped);
         if let Some(board) = self.board.take() {
             board.ended((!stopped.orderly).then_some(stopped.why.as_str()));
         }
-        // The slot goes last: whoever adopts this channel waits for it, and then finds the lease free.
+        // The slot goes after the lease: whoever adopts this channel waits for it, and then finds the lease free.
         drop(self.slot.take());
+        self.link.linger().await;
     }
 
     /// Until the lease is ours and the partner knows that it may send; gives the end of the channel if that came first.
@@ -118,10 +128,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         loop {
             while let Some(output) = self.next_output().await {
                 match output {
-                    Output::Begin { length } => {
-                        room = Some(self.gateway.settings.memory.room(length).await);
-                        self.resume();
-                    }
+                    Output::Begin { length } => room = self.room(length).await,
                     Output::Deliver(frame) => match claim.begin(frame.luwid).await {
                         Ok(unit) => {
                             if let Some(stopped) = Batch::new(self, unit).run(frame, room.take()).await {
@@ -171,7 +178,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         match self.link.flush().await {
             Ok(()) => true,
             Err(error) => {
-                self.handle(Input::PeerClosed(format!("could not be written to: {error}")));
+                self.handle(Input::Unreachable(format!("the partner could not be written to: {error}")));
                 false
             }
         }
@@ -181,10 +188,21 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
     pub(super) async fn wait(&mut self, claim: Option<&mut T::Claim>) {
         self.link.set_max_segment(self.mca.max_segment());
         let timeout = self.mca.next_timeout().map(|at| at.saturating_sub(self.gateway.clock.now()));
+        let orders = Orders {
+            gateway: self.gateway,
+            slot: self.slot.as_ref(),
+            seat: self.seat.as_ref(),
+            wanted: self.wanted.as_mut(),
+            told: self.told,
+        };
+        let mut told = self.told;
         let input = tokio::select! {
             biased;
-            input = order(self.slot.as_ref(), &mut self.wanted, self.gateway, &self.told) => input,
-            error = lost(claim) => Input::RolledBack(StatusCode::BATCH_FAILURE, error.text),
+            (now_told, input) = orders.next() => {
+                told = now_told;
+                input
+            }
+            error = orders::lost(claim) => Input::RolledBack(StatusCode::BATCH_FAILURE, error.text),
             arrival = self.link.arrival() => match arrival {
                 Arrival::Segment(segment) => {
                     tracing::trace!(peer = %self.peer, tsh = ?segment.tsh, bytes = segment.body.len(), "segment in");
@@ -199,13 +217,44 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             let bytes = segment.len() as u64;
             self.tell(|status| status.received(bytes));
         }
-        if matches!(input, Input::Quiesce(_)) {
-            self.told = match self.told {
-                Told::Nothing => Told::ToEnd,
-                Told::ToEnd | Told::ToHurry => Told::ToHurry,
-            };
-        }
         self.handle(input);
+        self.obey(told);
+    }
+
+    /// The machine has been told something of its end: says so, once.
+    fn obey(&mut self, told: Told) {
+        if told == self.told {
+            return;
+        }
+        let was = std::mem::replace(&mut self.told, told);
+        if was == Told::ToStop && told == Told::ToEnd && !self.mca.status().stopreq {
+            self.told = Told::Nothing;
+            self.tell(ChannelStatus::carries_on);
+            tracing::info!(channel = self.name(), peer = %self.peer, "channel carries on: the operator took the stop back");
+            return;
+        }
+        if self.board.is_some() && was == Told::Nothing {
+            let who = if told == Told::ToStop { "the operator stops it" } else { "the gateway ends" };
+            let status = self.mca.status();
+            let (partner, curmsgs, lstseqno) = (self.partner(), status.curmsgs, status.lstseqno);
+            self.tell(ChannelStatus::stopping);
+            tracing::info!(channel = self.name(), partner, peer = %self.peer, curmsgs, lstseqno, "channel is stopping: {who}");
+        }
+    }
+
+    /// Room for a message of `length` bytes; none if another connection takes the channel over meanwhile, which the machine
+    /// knows then.
+    pub(super) async fn room(&mut self, length: usize) -> Option<Room> {
+        let room = tokio::select! {
+            biased;
+            room = self.gateway.settings.memory.room(length) => room,
+            () = orders::given_up(self.slot.as_ref()) => {
+                self.handle(orders::taken_over());
+                return None;
+            }
+        };
+        self.resume();
+        Some(room)
     }
 
     /// Gives something to the machine, with the time.
@@ -218,52 +267,6 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         self.mca.resume(self.gateway.clock.now());
     }
 
-    /// Writes to the board, once the channel is ours to write about.
-    pub(super) fn tell(&self, change: impl FnOnce(&mut ChannelStatus)) {
-        if let Some(board) = &self.board {
-            board.update(change);
-        }
-    }
-
-    /// Name of the channel; blank until the partner named one that is defined.
-    pub(super) fn name(&self) -> &str {
-        &self.channel
-    }
-
-    /// A unit of work ended in a commit; the board and the metrics say how.
-    pub(super) fn committed(&self, outcome: &target::Outcome, record: &SyncRecord, dead_lettered: u64, took: Duration) {
-        if let Some(metrics) = self.gateway.settings.board.metrics(self.name()) {
-            metrics.commit_seconds.record(took.as_secs_f64());
-        }
-        match outcome {
-            target::Outcome::Committed => {
-                self.gateway.settings.health.target(Ok(()));
-                self.tell(|status| status.committed(record, dead_lettered));
-            }
-            target::Outcome::RolledBack(error) => {
-                self.gateway.settings.health.target(Err(error.text.clone()));
-                self.tell(|status| status.rolled_back(&error.text));
-            }
-            target::Outcome::InDoubt(error) => {
-                self.gateway.settings.health.target(Err(error.text.clone()));
-                self.tell(|status| status.in_doubt(&error.text));
-            }
-        }
-    }
-
-    /// Nothing of the batch in hand is kept; the partner is told, and the channel ends.
-    pub(super) fn batch_failed(&mut self, code: StatusCode, text: String) {
-        self.gateway.settings.health.target(Err(text.clone()));
-        self.tell(|status| status.rolled_back(&text));
-        self.handle(Input::RolledBack(code, text));
-    }
-
-    /// The machine asked for something that this phase cannot do: a fault of ours, which ends this channel only.
-    pub(super) fn out_of_place(&mut self, output: &Output) {
-        tracing::error!(peer = %self.peer, channel = self.name(), ?output, "internal fault: output out of place");
-        self.handle(Input::RolledBack(StatusCode::BATCH_FAILURE, "internal fault at the gateway".to_owned()));
-    }
-
     /// Finds the channel that the partner named.
     fn identify(&mut self, channel: &str, partner: &Partner) -> Input {
         let (definition, wanted) =
@@ -272,18 +275,13 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
                 _ => return Input::Refused(StatusCode::NO_CHANNEL, format!("{channel}: {}", board::Refused::Unknown)),
             };
         channel.clone_into(&mut self.channel);
+        partner.qmgr_name.clone_into(&mut self.partner);
+        self.seat = None;
         if *wanted.borrow() == Wanted::Stopped {
             return self.turn_away(StatusCode::CHANNEL_UNAVAILABLE, partner, &board::Refused::Stopped.to_string());
         }
         self.wanted = Some(wanted);
         Input::Defined(Box::new(definition))
-    }
-
-    /// Refuses the caller; the board counts it, whatever another connection of the channel does meanwhile.
-    fn turn_away(&self, code: StatusCode, partner: &Partner, why: &str) -> Input {
-        let text = format!("{} at {} was refused: {why}", partner.qmgr_name, self.peer.ip());
-        self.gateway.settings.board.update(&self.channel, |status| status.refused(&text));
-        Input::Refused(code, text)
     }
 
     /// Takes the channel's place among the running, and its lease.
@@ -321,91 +319,6 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             }
             Err(error) => Err(self.turn_away(StatusCode::QM_UNAVAILABLE, partner, &error.text)),
         }
-    }
-
-    fn report_running(&self) {
-        let status = self.mca.status();
-        let Some(agreed) = status.agreed else { return };
-        let shown = Agreed {
-            batchsz: agreed.batchsz,
-            hbint: agreed.heartbeat_interval,
-            maxmsgl: agreed.max_msg_size,
-            fap_level: agreed.fap_level,
-        };
-        self.tell(|status| status.running(shown));
-        tracing::info!(
-            channel = self.name(),
-            partner = status.partner.as_ref().map_or("", |partner| partner.qmgr_name.as_str()),
-            peer = %self.peer,
-            fap = agreed.fap_level,
-            batchsz = agreed.batchsz,
-            hbint = agreed.heartbeat_interval,
-            maxmsgl = agreed.max_msg_size,
-            lstseqno = status.lstseqno,
-            lstluwid = %status.lstluwid,
-            "channel is running"
-        );
-    }
-
-    /// One line for the end of an instance; equal ones only now and then, for partners retry for days.
-    fn report(&self, stopped: &Stopped) {
-        let channel = if self.channel.is_empty() { "(none named)" } else { &self.channel };
-        let line = format!("channel {channel} ended: {}", stopped.why);
-        let (mut msgs, mut batches, mut lstseqno) = (0, 0, 0);
-        self.tell(|status| (msgs, batches, lstseqno) = (status.msgs, status.batches, status.lstseqno));
-        if stopped.orderly {
-            tracing::info!(peer = %self.peer, msgs, batches, lstseqno, "{line}");
-        } else if let Some(line) = self.gateway.note(&line) {
-            tracing::warn!(peer = %self.peer, msgs, batches, lstseqno, "{line}");
-        }
-    }
-}
-
-/// Waits until the lease or the road to the target is lost; for ever where there is no lease.
-async fn lost<C: Claim>(claim: Option<&mut C>) -> target::TargetError {
-    match claim {
-        Some(claim) => claim.lost().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// What the machine was told of its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    Nothing,
-    /// Between batches, when the partner has been told.
-    ToEnd,
-    /// At once.
-    ToHurry,
-}
-
-/// Waits until an operator, a shutdown or an adopting connection wants this instance to end.
-async fn order<T>(
-    slot: Option<&Slot>,
-    wanted: &mut Option<watch::Receiver<Wanted>>,
-    gateway: &Gateway<T>,
-    told: &Told,
-) -> Input {
-    let abandoned = async {
-        match slot {
-            Some(slot) => slot.abandoned().await,
-            None => std::future::pending().await,
-        }
-    };
-    let stopped = async {
-        if let Some(wanted) = wanted
-            && wanted.wait_for(|wanted| *wanted == Wanted::Stopped).await.is_ok()
-        {
-            return;
-        }
-        // Nobody has named a channel yet.
-        std::future::pending().await
-    };
-    tokio::select! {
-        () = abandoned => Input::PeerClosed("the partner came back on another connection, which takes over".to_owned()),
-        () = gateway.hurry.cancelled(), if *told != Told::ToHurry => Input::Quiesce(StatusCode::QM_TERMINATING),
-        () = gateway.shutdown.cancelled(), if *told == Told::Nothing => Input::Quiesce(StatusCode::QM_TERMINATING),
-        () = stopped, if *told == Told::Nothing => Input::Quiesce(StatusCode::USER_CLOSED),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::StreamExt;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio_util::codec::FramedRead;
 
 use super::codec::{ReadError, SegmentCodec};
@@ -14,6 +14,8 @@ use crate::wire::deframe::Deframer;
 
 /// How long a partner may refuse to take our bytes before the connection counts as broken.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
+/// How long a partner gets to close its side after we closed ours (wire reference, channel flow 7: not more than a second).
+const LINGER: Duration = Duration::from_secs(1);
 
 /// What came from the partner.
 #[derive(Debug)]
@@ -77,7 +79,7 @@ impl<S: Stream> Link<S> {
             self.writer.flush().await
         };
         tokio::time::timeout(WRITE_LIMIT, write).await.unwrap_or_else(|_| {
-            Err(io::Error::new(io::ErrorKind::TimedOut, format!("the partner took no bytes for {WRITE_LIMIT:?}")))
+            Err(io::Error::new(io::ErrorKind::TimedOut, format!("it took no bytes for {WRITE_LIMIT:?}")))
         })
     }
 
@@ -85,5 +87,14 @@ impl<S: Stream> Link<S> {
     pub(crate) async fn close(&mut self) {
         // A partner that is gone cannot be told that we go.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.writer.shutdown()).await;
+    }
+
+    /// Reads and forgets what still comes until the partner closes too, for a moment. A connection that is closed with
+    /// bytes unread is reset, and the reset can overtake our last word, which says why.
+    pub(crate) async fn linger(&mut self) {
+        let reader = self.reader.get_mut();
+        let mut scrap = [0; 4096];
+        let read = async { while matches!(reader.read(&mut scrap).await, Ok(1..)) {} };
+        let _ = tokio::time::timeout(LINGER, read).await;
     }
 }

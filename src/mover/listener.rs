@@ -31,7 +31,10 @@ pub(crate) async fn accept<T: Target>(gateway: Arc<Gateway<T>>, listener: TcpLis
                 tasks.spawn(async move { serve(&gateway, stream, peer).await });
             }
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted; trying again");
+                if let Some(line) = gateway.note(&format!("a connection could not be accepted, trying again: {error}"))
+                {
+                    tracing::warn!("{line}");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -39,5 +42,9 @@ pub(crate) async fn accept<T: Target>(gateway: Arc<Gateway<T>>, listener: TcpLis
 }
 
 async fn serve<T: Target>(gateway: &Gateway<T>, stream: tokio::net::TcpStream, peer: SocketAddr) {
+    let counts = &gateway.settings.metrics.listener;
+    counts.accepted.increment(1);
+    counts.connections.increment(1.0);
     Instance::new(gateway, stream, peer).run().await;
+    counts.connections.decrement(1.0);
 }

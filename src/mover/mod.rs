@@ -9,7 +9,10 @@ mod gateway;
 mod instance;
 mod link;
 mod listener;
+mod lobby;
 mod memory;
+mod orders;
+mod report;
 mod running;
 
 pub use gateway::{Handle, Settings, start};

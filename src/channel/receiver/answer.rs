@@ -138,6 +138,7 @@ impl Channel {
         if self.quiesce.is_none() {
             return ControlFlags1::empty();
         }
+        line.end_wished = true;
         line.timers.bring_forward(Timer::Quiesce, line.now + timers::QUIESCE_GRACE);
         ControlFlags1::REQUEST_CLOSE
     }

@@ -52,6 +52,12 @@ impl Mca {
         self.end(stopped);
     }
 
+    pub(super) fn unreachable(&mut self, how: String) {
+        if !matches!(self.state, State::Over) {
+            self.end(disorderly(None, how));
+        }
+    }
+
     pub(super) fn malformed(&mut self, malformed: &Malformed) {
         if matches!(self.state, State::Over) {
             return;
@@ -106,6 +112,16 @@ impl Mca {
                 self.line.timers.set(Timer::Quiesce, self.line.now + wait);
             }
             _ => self.close_with(code, "told to end"),
+        }
+    }
+
+    /// Takes back a quiesce of which the partner knows nothing yet.
+    pub(super) fn unquiesce(&mut self) {
+        if let State::Running(channel) = &mut self.state
+            && !self.line.end_wished
+        {
+            channel.quiesce = None;
+            self.line.timers.stop(Timer::Quiesce);
         }
     }
 

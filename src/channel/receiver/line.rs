@@ -40,6 +40,8 @@ pub(super) struct Line {
     pub(super) counts: Counts,
     /// When the last message was whole.
     pub(super) last_message: Option<Duration>,
+    /// The partner was told that we want to end.
+    pub(super) end_wished: bool,
     /// How we write: the dialect's default until the channel is known.
     pub(super) dialect: Dialect,
 }
@@ -52,6 +54,7 @@ impl Line {
             outputs: VecDeque::new(),
             counts: Counts::default(),
             last_message: None,
+            end_wished: false,
             dialect: Dialect::default(),
         }
     }

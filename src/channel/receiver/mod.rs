@@ -118,6 +118,7 @@ impl Mca {
             Input::Segment(segment) => self.segment(segment),
             Input::Malformed(malformed) => self.malformed(&malformed),
             Input::PeerClosed(how) => self.peer_closed(&how),
+            Input::Unreachable(how) => self.unreachable(how),
             Input::Tick => self.tick(),
             Input::Defined(definition) => self.defined(*definition),
             Input::Refused(code, why) => self.refused(code, &why),
@@ -126,6 +127,7 @@ impl Mca {
             Input::RolledBack(code, why) => self.rolled_back(code, &why),
             Input::InDoubt(why) => self.in_doubt(&why),
             Input::Quiesce(code) => self.quiesce(code),
+            Input::Unquiesce => self.unquiesce(),
         }
         while !self.awaits_answer() {
             let Some(segment) = self.held.pop_front() else { break };

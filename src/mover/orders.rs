@@ -1,0 +1,96 @@
+//! What others want of an instance: an operator, a shutdown, a newer connection of its partner.
+
+use tokio::sync::watch;
+
+use super::gateway::Gateway;
+use super::lobby::Seat;
+use super::running::Slot;
+use crate::admin::board::Wanted;
+use crate::channel::Input;
+use crate::target::{self, Claim};
+use crate::wire::StatusCode;
+
+/// What the machine was told of its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Nothing: it runs.
+    Nothing,
+    /// To end between batches, when the partner has been told; the operator may take it back.
+    ToStop,
+    /// The same because the gateway ends, or too late to be taken back.
+    ToEnd,
+    /// At once.
+    ToHurry,
+}
+
+/// Where orders come from.
+pub(super) struct Orders<'a, T> {
+    pub(super) gateway: &'a Gateway<T>,
+    /// None before the caller wants a channel's place among the running.
+    pub(super) slot: Option<&'a Slot>,
+    /// None once the caller has named a channel.
+    pub(super) seat: Option<&'a Seat>,
+    /// What the operator wants; none before the caller has named a channel.
+    pub(super) wanted: Option<&'a mut watch::Receiver<Wanted>>,
+    /// What the machine has been told so far.
+    pub(super) told: Told,
+}
+
+impl<T> Orders<'_, T> {
+    /// Waits for the next order.
+    pub(super) async fn next(self) -> (Told, Input) {
+        let Self { gateway, slot, seat, wanted, told } = self;
+        let (nothing, running) = (told == Told::Nothing, matches!(told, Told::Nothing | Told::ToStop));
+        let wish = if nothing { Wanted::Stopped } else { Wanted::Started };
+        tokio::select! {
+            () = given_up(slot) => (told, taken_over()),
+            () = unseated(seat) => (told, Input::PeerClosed("newer callers needed the room".to_owned())),
+            () = gateway.hurry.cancelled(), if told != Told::ToHurry => {
+                (Told::ToHurry, Input::Quiesce(StatusCode::QM_TERMINATING))
+            }
+            () = gateway.shutdown.cancelled(), if nothing => (Told::ToEnd, Input::Quiesce(StatusCode::QM_TERMINATING)),
+            () = wished(wanted, wish), if running => match wish {
+                Wanted::Stopped => (Told::ToStop, Input::Quiesce(StatusCode::USER_CLOSED)),
+                Wanted::Started => (Told::ToEnd, Input::Unquiesce),
+            },
+        }
+    }
+}
+
+/// What the machine gets when another connection takes the channel over.
+pub(super) fn taken_over() -> Input {
+    Input::PeerClosed("the partner came back on another connection, which takes over".to_owned())
+}
+
+/// Waits until another connection adopts the channel.
+pub(super) async fn given_up(slot: Option<&Slot>) {
+    match slot {
+        Some(slot) => slot.abandoned().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Waits until the lease or the road to the target is lost; for ever where there is no lease.
+pub(super) async fn lost<C: Claim>(claim: Option<&mut C>) -> target::TargetError {
+    match claim {
+        Some(claim) => claim.lost().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn unseated(seat: Option<&Seat>) {
+    match seat {
+        Some(seat) => seat.taken().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn wished(wanted: Option<&mut watch::Receiver<Wanted>>, wish: Wanted) {
+    if let Some(wanted) = wanted
+        && wanted.wait_for(|wanted| *wanted == wish).await.is_ok()
+    {
+        return;
+    }
+    // Nobody has named a channel yet, or the board is gone and with it every operator.
+    std::future::pending().await
+}
