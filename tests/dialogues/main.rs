@@ -10,7 +10,11 @@ mod errors;
 mod heartbeat;
 mod model;
 mod negotiation;
+#[path = "../support/pcap.rs"]
+mod pcap;
 mod reset;
 mod resync;
 mod split;
 mod talk;
+#[path = "../support/tshark.rs"]
+mod tshark;

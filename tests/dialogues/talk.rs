@@ -1,5 +1,6 @@
 //! The script's two ends: a partner made of frames, and the machine with its clock and its target in the script's hands.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use mqferry::channel::{
     Definition, Dialect, Identity, Input, Mca, MessageFrame, MessageName, Output, Stopped, SyncRecord,
 };
 use mqferry::wire::{CapFlags2, ControlFlags1, InitialData, Luwid, Segment, SegmentType, Status, StatusCode, Tsh};
+
+use crate::pcap::{Chunk, Conversation};
+use crate::tshark::assert_reads_as_intended;
 
 /// The batch that the example frames name.
 pub const LUW: Luwid = Luwid([0, 0, 0, 0x67, 1, 0, 0, 0]);
@@ -132,6 +136,32 @@ pub fn initial_data(offer: &InitialData) -> Segment {
 pub struct Talk {
     pub mca: Mca,
     now: Duration,
+    /// The frames that we sent.
+    sent: Vec<Bytes>,
+}
+
+/// Frames that tshark has read already, in any dialogue of this process: most dialogues begin and end alike.
+static READ: std::sync::Mutex<BTreeSet<Bytes>> = std::sync::Mutex::new(BTreeSet::new());
+
+/// When a dialogue is over, tshark reads what we sent in it, and must see what was meant.
+impl Drop for Talk {
+    fn drop(&mut self) {
+        while let Some(output) = self.mca.poll() {
+            if let Output::Send(segment) = output {
+                self.sent.push(segment.encode());
+            }
+        }
+        if std::thread::panicking() {
+            return;
+        }
+        self.sent.retain(|frame| READ.lock().unwrap().insert(frame.clone()));
+        if !self.sent.is_empty() {
+            let mut conversation = Conversation::number(0);
+            let chunk = Chunk { at: Duration::from_secs(1), from_client: false, bytes: self.sent.concat() };
+            conversation.chunks.push(chunk);
+            assert_reads_as_intended(&[conversation]);
+        }
+    }
 }
 
 impl Talk {
@@ -139,7 +169,7 @@ impl Talk {
     pub fn accepted() -> Self {
         let identity = Identity { qmgr_name: "GW".into(), qmgr_id: "GW_2026-01-01_00.00.00".into() };
         let now = Duration::from_secs(1000);
-        Self { mca: Mca::new(identity, now), now }
+        Self { mca: Mca::new(identity, now), now, sent: Vec::new() }
     }
 
     /// The handshake is over, nothing else has happened.
@@ -228,7 +258,10 @@ impl Talk {
     #[track_caller]
     pub fn we_send(&mut self) -> Segment {
         match self.next() {
-            Output::Send(segment) => segment,
+            Output::Send(segment) => {
+                self.sent.push(segment.encode());
+                segment
+            }
             other => panic!("not Send: {other:?}"),
         }
     }
