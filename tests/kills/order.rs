@@ -10,7 +10,7 @@ use super::stage::{PATIENCE, Stage};
 #[test]
 fn sigterm_ends_between_batches_and_the_channel_goes_on_after_a_restart() {
     let mut lot = Lot::draw("order");
-    let mut stage = Stage::embedded();
+    let mut stage = Stage::embedded(&[]);
     stage.put(4_000);
     stage.start();
     for mark in [500, 1_500, 2_500] {

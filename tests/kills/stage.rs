@@ -87,14 +87,14 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// On an embedded store in the stage's own folder.
-    pub(crate) fn embedded() -> Self {
+    /// On an embedded store in the stage's own folder; the sender gets these further options.
+    pub(crate) fn embedded(options: &[&str]) -> Self {
         let place = Place::new();
         let url = format!("embedded:{}", place.path().join("store").display());
-        Self::of(place, &url, &[])
+        Self::of(place, &url, options)
     }
 
-    /// On a broker; the sender gets these further options.
+    /// On a broker.
     pub(crate) fn on(url: &str, options: &[&str]) -> Self {
         Self::of(Place::new(), url, options)
     }
@@ -114,10 +114,14 @@ impl Stage {
         (Life::gateway(&config, self.place.path().join("second.log")), address)
     }
 
-    /// The same queue manager with another CONNAME.
+    /// The same queue manager, not running now, with another CONNAME.
     pub(crate) fn redirect(&mut self, address: &str) {
-        address.clone_into(&mut self.address);
         self.sender = sender(self.place.path(), address, &[]);
+    }
+
+    /// The same queue manager, not running now, with other options.
+    pub(crate) fn speak(&mut self, options: &[&str]) {
+        self.sender = sender(self.place.path(), &self.address, options);
     }
 
     /// Folder of the transmission queue.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use mqferry::partner::generator::Numbered;
-use mqferry::partner::{Options, PartnerError, Report, run};
+use mqferry::partner::{Close, ConfirmRequest, Options, PartnerError, Report, Resync, run};
 use mqferry::wire::ByteOrder;
 use serde_json::{Value, json};
 
@@ -77,6 +77,33 @@ pub struct Sending {
     /// Largest segment to offer, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 32766)]
     pub transmission_size: i32,
+    /// In what the confirmation of a batch is asked for
+    #[arg(long, value_enum, default_value_t = Asking::LastMessage)]
+    pub confirm: Asking,
+    /// Ask at each start what the partner last committed, not only when in doubt
+    #[arg(long)]
+    pub always_resync: bool,
+    /// Send a batch that was backed out under its old LUWID
+    #[arg(long)]
+    pub old_luwid: bool,
+    /// End a channel by closing the connection
+    #[arg(long)]
+    pub just_close: bool,
+}
+
+/// How the confirmation of a batch is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Asking {
+    /// On the last segment of the batch.
+    LastMessage,
+    /// In a STATUS_DATA.
+    Status,
+    /// In a RESYNC_DATA.
+    Resync,
+    /// In a MESSAGE_DATA without body.
+    Empty,
+    /// In a HEARTBEAT.
+    Heartbeat,
 }
 
 /// Byte order by name.
@@ -108,6 +135,20 @@ impl Sending {
             Order::Little => ByteOrder::Little,
             Order::Big => ByteOrder::Big,
         };
+        options.speech.confirm = match self.confirm {
+            Asking::LastMessage => ConfirmRequest::OnLastMessage,
+            Asking::Status => ConfirmRequest::StatusData,
+            Asking::Resync => ConfirmRequest::ResyncData,
+            Asking::Empty => ConfirmRequest::EmptyMessageData,
+            Asking::Heartbeat => ConfirmRequest::Heartbeat,
+        };
+        if self.always_resync {
+            options.speech.resync = Resync::EachStart;
+        }
+        if self.just_close {
+            options.speech.close = Close::Connection;
+        }
+        options.speech.resend_under_old_luwid = self.old_luwid;
         if self.ebcdic {
             options.speech = options.speech.ebcdic();
         }
