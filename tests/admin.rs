@@ -32,6 +32,8 @@ impl Gateway {
             maxmsgl: 4_194_304,
             hbint: 300,
             seqwrap: 999_999_999,
+            mrrty: 10,
+            mrtmr: 1000,
             dialect: Dialect::default(),
         });
         let board = ChannelBoard::new(&definitions, &metrics);
@@ -249,7 +251,7 @@ async fn the_metrics_are_these() {
 
     // Every defined channel in every state.
     for channel in [CHANNEL, "QM2.TO.AMQGW"] {
-        for status in ["INACTIVE", "BINDING", "RUNNING", "RETRYING", "STOPPING", "STOPPED"] {
+        for status in ["INACTIVE", "BINDING", "RUNNING", "PAUSED", "RETRYING", "STOPPING", "STOPPED"] {
             let there = u8::from(status == "INACTIVE");
             let line = format!("mqferry_channel_status{{channel=\"{channel}\",status=\"{status}\"}} {there}");
             assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");

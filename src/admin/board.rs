@@ -190,7 +190,9 @@ impl ChannelBoard {
         self.operate(channel, Wanted::Stopped, |status| {
             status.stopreq = true;
             status.state = match status.state {
-                ChannelState::Binding | ChannelState::Running | ChannelState::Stopping => ChannelState::Stopping,
+                ChannelState::Binding | ChannelState::Running | ChannelState::Paused | ChannelState::Stopping => {
+                    ChannelState::Stopping
+                }
                 ChannelState::Inactive | ChannelState::Retrying | ChannelState::Stopped => ChannelState::Stopped,
             };
         })
@@ -322,6 +324,8 @@ mod tests {
             maxmsgl: 104_857_600,
             hbint: 300,
             seqwrap: 999_999_999,
+            mrrty: 10,
+            mrtmr: 1000,
             dialect: Dialect::default(),
         };
         (ChannelBoard::new([&definition], &metrics), metrics)

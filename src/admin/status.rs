@@ -16,6 +16,8 @@ pub enum ChannelState {
     Binding,
     /// Messages may cross.
     Running,
+    /// A message that was refused for now is put again after the message-retry interval (MRTMR).
+    Paused,
     /// A partner is to be called again after a wait; calling channels only.
     Retrying,
     /// Told to stop; the batch in hand ends first.
@@ -26,8 +28,8 @@ pub enum ChannelState {
 
 impl ChannelState {
     /// Every state, in the order of a channel's life.
-    pub const ALL: [Self; 6] =
-        [Self::Inactive, Self::Binding, Self::Running, Self::Retrying, Self::Stopping, Self::Stopped];
+    pub const ALL: [Self; 7] =
+        [Self::Inactive, Self::Binding, Self::Running, Self::Paused, Self::Retrying, Self::Stopping, Self::Stopped];
 
     /// The word that `DISPLAY CHSTATUS` shows.
     pub fn word(self) -> &'static str {
@@ -35,6 +37,7 @@ impl ChannelState {
             Self::Inactive => "INACTIVE",
             Self::Binding => "BINDING",
             Self::Running => "RUNNING",
+            Self::Paused => "PAUSED",
             Self::Retrying => "RETRYING",
             Self::Stopping => "STOPPING",
             Self::Stopped => "STOPPED",
@@ -240,6 +243,20 @@ impl ChannelStatus {
         self.last_error = None;
     }
 
+    /// A message is to be put again after a pause.
+    pub fn paused(&mut self) {
+        if self.state == ChannelState::Running {
+            self.state = ChannelState::Paused;
+        }
+    }
+
+    /// The pause is over.
+    pub fn resumed(&mut self) {
+        if self.state == ChannelState::Paused {
+            self.state = ChannelState::Running;
+        }
+    }
+
     /// Told to end between batches.
     pub fn stopping(&mut self) {
         self.state = ChannelState::Stopping;
@@ -297,9 +314,13 @@ impl ChannelStatus {
         self.last_error = Some(why.to_owned());
     }
 
-    /// A message was recognised as already committed.
-    pub fn repeated(&mut self, messages: u64) {
-        self.totals.repeated += messages;
+    /// A whole message came that was recognised as already committed.
+    pub fn repeated(&mut self, sequence: i32, now: SystemTime) {
+        self.curseqno = sequence;
+        self.msgs += 1;
+        self.totals.messages += 1;
+        self.totals.repeated += 1;
+        self.last_message = Some(now);
     }
 
     /// A caller was turned away; the channel's state stays.

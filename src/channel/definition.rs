@@ -17,6 +17,10 @@ pub struct Definition {
     pub hbint: i32,
     /// SEQWRAP, 100 to 999999999.
     pub seqwrap: i32,
+    /// MRRTY: how often a message that the target refuses for a reason that may pass is put again, 0 to 999999999.
+    pub mrrty: u32,
+    /// MRTMR in milliseconds: the pause before each of these, 0 to 999999999.
+    pub mrtmr: u32,
     /// Answers to what the wire reference leaves open.
     pub dialect: Dialect,
 }

@@ -11,9 +11,9 @@ use crate::channel::{Definition, Dialect};
 
 /// Attributes of `DEFINE CHANNEL` that an administrator may well copy here, and that this version does not have.
 const LATER: &[&str] = &[
-    "sslciph", "sslpeer", "sslcauth", "certlabl", "mcauser", "putaut", "mrrty", "mrtmr", "npmspeed", "kaint", "usedlq",
-    "discint", "shortrty", "shorttmr", "longrty", "longtmr", "batchint", "batchlim", "batchhb", "convert", "comphdr",
-    "compmsg", "monchl", "statchl", "descr", "trptype",
+    "sslciph", "sslpeer", "sslcauth", "certlabl", "mcauser", "putaut", "npmspeed", "kaint", "usedlq", "discint",
+    "shortrty", "shorttmr", "longrty", "longtmr", "batchint", "batchlim", "batchhb", "convert", "comphdr", "compmsg",
+    "monchl", "statchl", "descr", "trptype",
 ];
 
 /// Keys that belong to sending channels.
@@ -59,6 +59,8 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>, first: &mut BTreeMap<S
     let maxmsgl = section.number(report, "maxmsgl", 0..=104_857_600, " bytes").unwrap_or(104_857_600);
     let hbint = section.number(report, "hbint", 0..=999_999, " seconds").unwrap_or(300);
     let seqwrap = section.number(report, "seqwrap", 100..=999_999_999, "").unwrap_or(999_999_999);
+    let mrrty = section.number(report, "mrrty", 0..=999_999_999, "").unwrap_or(10);
+    let mrtmr = section.number(report, "mrtmr", 0..=999_999_999, " milliseconds").unwrap_or(1000);
     let dialect = dialect(section.section(report, "dialect"), report);
     section.finish(report, LATER);
     Some(Definition {
@@ -68,6 +70,8 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>, first: &mut BTreeMap<S
         maxmsgl,
         hbint,
         seqwrap,
+        mrrty: u32::try_from(mrrty).ok()?,
+        mrtmr: u32::try_from(mrtmr).ok()?,
         dialect,
     })
 }

@@ -13,6 +13,13 @@ pub const OBJECT_NAME_ERROR: i32 = 2152;
 /// MQFB: the message has no usable transmission header.
 pub const XMIT_Q_MSG_ERROR: i32 = 271;
 
+/// Whether time alone can mend what this reason says: a queue that is full or inhibited for now, a store without room.
+/// Rights, names and sizes stay wrong until a person acts.
+pub fn may_pass(reason: i32) -> bool {
+    // PUT_INHIBITED, Q_FULL, Q_SPACE_NOT_AVAILABLE, STORAGE_NOT_AVAILABLE, RESOURCE_PROBLEM, STORAGE_MEDIUM_FULL
+    matches!(reason, 2051 | 2053 | 2056 | 2071 | 2102 | 2192)
+}
+
 /// IBM's name of a reason code (MQRC, 2000 and up) or a feedback code (MQFB, below 2000); codes that are not in the
 /// table are named by their range.
 pub fn name(code: i32) -> &'static str {

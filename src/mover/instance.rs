@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::batch::Batch;
+use super::batch::{Batch, Ended, Start};
 use super::gateway::Gateway;
 use super::link::{Arrival, Link, Stream};
 use super::lobby::Seat;
 use super::memory::Room;
 use super::orders::{self, Orders, Told};
 use super::running::Slot;
+use super::undelivered::MessageRetry;
 use crate::admin::board::{self, Wanted};
 use crate::admin::status::{ChannelStatus, Substate};
 use crate::channel::{ChannelKey, Input, Mca, Output, Partner, Stopped};
@@ -38,11 +39,15 @@ pub(crate) struct Instance<'g, T: Target, S> {
     /// Its place among those that have not named a channel.
     seat: Option<Seat>,
     /// Its place among the running; from the moment that the lease is asked for.
-    slot: Option<Slot>,
+    pub(super) slot: Option<Slot>,
     /// What the operator wants of the channel.
     wanted: Option<watch::Receiver<Wanted>>,
     /// Whether the machine was told to end.
     told: Told,
+    /// MRRTY and MRTMR.
+    pub(super) retry: MessageRetry,
+    /// Each message waits for its answer before the next is staged: one was overtaken on this connection.
+    pub(super) careful: bool,
 }
 
 impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
@@ -62,6 +67,8 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             slot: None,
             wanted: None,
             told: Told::Nothing,
+            retry: MessageRetry::default(),
+            careful: false,
         }
     }
 
@@ -129,25 +136,46 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             while let Some(output) = self.next_output().await {
                 match output {
                     Output::Begin { length } => room = self.room(length).await,
-                    Output::Deliver(frame) => match claim.begin(frame.luwid).await {
-                        Ok(unit) => {
-                            if let Some(stopped) = Batch::new(self, unit).run(frame, room.take()).await {
-                                return stopped;
-                            }
+                    Output::Deliver(frame) => {
+                        self.delivered(&frame);
+                        if let Some(stopped) = self.batch(claim, Start::message(frame, room.take())).await {
+                            return stopped;
                         }
-                        Err(error) => self.batch_failed(StatusCode::BATCH_FAILURE, error.text),
-                    },
+                    }
                     // Nothing but repeats, or a reset: the record alone moves on.
-                    Output::Commit(record) => match claim.begin(record.luwid).await {
-                        Ok(unit) => Batch::new(self, unit).commit(record).await,
-                        Err(error) => self.batch_failed(StatusCode::BATCH_FAILURE, error.text),
-                    },
-                    Output::Repeated { .. } | Output::Rollback => room = None,
+                    Output::Commit(record) => {
+                        if let Some(stopped) = self.batch(claim, Start::commit(record)).await {
+                            return stopped;
+                        }
+                    }
+                    Output::Repeated { sequence } => {
+                        room = None;
+                        self.repeated(sequence);
+                    }
+                    Output::Rollback => room = None,
                     Output::Stopped(stopped) => return stopped,
                     other => self.out_of_place(&other),
                 }
             }
             self.wait(Some(&mut *claim)).await;
+        }
+    }
+
+    /// A batch from its first message, or its commit, to its end. Gives the end of the channel if that came first.
+    async fn batch(&mut self, claim: &mut T::Claim, mut start: Start) -> Option<Stopped> {
+        loop {
+            let unit = match claim.begin(start.luwid()).await {
+                Ok(unit) => unit,
+                Err(error) => {
+                    self.batch_failed(StatusCode::BATCH_FAILURE, error.text);
+                    return None;
+                }
+            };
+            match Batch::new(self, unit).run(start).await {
+                Ended::Done => return None,
+                Ended::Stopped(stopped) => return Some(stopped),
+                Ended::Again(again) => start = again,
+            }
         }
     }
 
@@ -267,6 +295,13 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         self.mca.resume(self.gateway.clock.now());
     }
 
+    /// How long a batch may wait for the target in all before its partner might give up on its confirm: the heartbeat
+    /// interval, which is below every time-out of a sender (wire reference, channel flow 6). None without heartbeats.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let interval = self.mca.status().agreed?.heartbeat_interval;
+        u64::try_from(interval).ok().filter(|&seconds| seconds > 0).map(Duration::from_secs)
+    }
+
     /// Finds the channel that the partner named.
     fn identify(&mut self, channel: &str, partner: &Partner) -> Input {
         let (definition, wanted) =
@@ -281,6 +316,8 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             return self.turn_away(StatusCode::CHANNEL_UNAVAILABLE, partner, &board::Refused::Stopped.to_string());
         }
         self.wanted = Some(wanted);
+        let interval = Duration::from_millis(definition.mrtmr.into());
+        self.retry = MessageRetry { count: definition.mrrty, interval };
         Input::Defined(Box::new(definition))
     }
 

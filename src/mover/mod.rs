@@ -14,6 +14,7 @@ mod memory;
 mod orders;
 mod report;
 mod running;
+mod undelivered;
 
 pub use gateway::{Handle, Settings, start};
 pub use memory::MemoryBudget;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::instance::Instance;
 use super::link::Stream;
 use crate::admin::status::{Agreed, ChannelStatus};
-use crate::channel::{Input, Output, Partner, Stopped, SyncRecord};
+use crate::channel::{Input, MessageFrame, Output, Partner, Stopped, SyncRecord};
 use crate::target::{self, Target};
 use crate::wire::StatusCode;
 
@@ -25,6 +25,16 @@ impl<T: Target, S: Stream> Instance<'_, T, S> {
     /// The partner's queue manager; blank until it said, and below FAP 4.
     pub(super) fn partner(&self) -> &str {
         &self.partner
+    }
+
+    /// A whole message came.
+    pub(super) fn delivered(&self, frame: &MessageFrame) {
+        self.tell(|status| status.message(frame.sequence, frame.luwid, crate::clock::wall()));
+    }
+
+    /// A whole message came that the target has already.
+    pub(super) fn repeated(&self, sequence: i32) {
+        self.tell(|status| status.repeated(sequence, crate::clock::wall()));
     }
 
     /// A unit of work ended in a commit; the board and the metrics say how.

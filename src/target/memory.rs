@@ -32,7 +32,7 @@ pub enum CommitFault {
 struct Store {
     committed: Vec<Publication>,
     channels: HashMap<ChannelKey, Channel>,
-    refused: BTreeMap<Destination, Refusal>,
+    refused: BTreeMap<Destination, (Refusal, u64)>,
     commit_faults: VecDeque<CommitFault>,
     commits: u64,
     down: Option<TargetError>,
@@ -101,7 +101,12 @@ impl Memory {
 
     /// Refuses publications for `destination` from now on.
     pub fn refuse(&self, destination: Destination, refusal: Refusal) {
-        self.lock().refused.insert(destination, refusal);
+        self.refuse_next(destination, refusal, u64::MAX);
+    }
+
+    /// Refuses the next so many publications for `destination`; with 0 it takes them again.
+    pub fn refuse_next(&self, destination: Destination, refusal: Refusal, count: u64) {
+        self.lock().refused.insert(destination, (refusal, count));
     }
 
     /// From now on everything fails with this error (`None`: works again). Claims in hand are lost.
@@ -247,9 +252,12 @@ impl Unit for MemoryUnit<'_> {
     async fn stage(&mut self, index: usize, publication: Publication) -> Result<(), TargetError> {
         let mut store = self.claim.memory.lock();
         store.held(&self.claim.key, self.claim.epoch)?;
-        match store.refused.get(&publication.destination) {
-            Some(refusal) => self.refusals.push((index, refusal.clone())),
-            None => self.staged.push(publication),
+        match store.refused.get_mut(&publication.destination) {
+            Some((refusal, left @ 1..)) => {
+                *left -= 1;
+                self.refusals.push((index, refusal.clone()));
+            }
+            _ => self.staged.push(publication),
         }
         Ok(())
     }

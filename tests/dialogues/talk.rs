@@ -107,6 +107,8 @@ pub fn definition() -> Definition {
         maxmsgl: 4_194_304,
         hbint: 300,
         seqwrap: 999_999_999,
+        mrrty: 10,
+        mrtmr: 1000,
         dialect: dialect(&[]),
     }
 }

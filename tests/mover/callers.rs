@@ -80,9 +80,7 @@ async fn unknown_wrong_and_stopped_channels_are_refused_each_in_its_way() {
     let mut caller = Caller::connect(stage.address()).await;
     let mut offer = crate::caller::offer(CHANNEL, "QM1");
     offer.cap_flags1 = mqferry::wire::CapFlags1::from_bits_retain(0x08);
-    let body = offer.encode(mqferry::wire::ByteOrder::Big, mqferry::wire::Alphabet::Ascii);
-    let kind = mqferry::wire::SegmentType::INITIAL_DATA;
-    caller.say(&segment(kind, CONFIRM, mqferry::wire::Luwid::ZERO, body)).await;
+    caller.propose(&offer).await;
     caller.refused_with(StatusCode::CHANNEL_WRONG_TYPE).await;
     stage.log.says_once(&["WARN", CHANNEL, "CHANNEL_WRONG_TYPE (2, AMQ9547)"]);
 

@@ -11,6 +11,7 @@ mod stage;
 mod callers;
 mod ending;
 mod manners;
+mod retry;
 mod room;
 mod trouble;
 mod undelivered;

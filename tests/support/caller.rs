@@ -125,13 +125,23 @@ impl Caller {
     /// Agrees on everything.
     pub async fn bind(&mut self, channel: &str, qmgr: &str) {
         self.offer(channel, qmgr).await;
+        self.agreed().await;
+    }
+
+    /// The gateway agrees to what was offered.
+    pub async fn agreed(&mut self) {
         let answer = self.hear().await.expect("an answer to INITIAL_DATA");
         assert_eq!((answer.tsh.segment_type, answer.tsh.flags1), (SegmentType::INITIAL_DATA, NONE), "{answer:?}");
     }
 
     /// Sends INITIAL_DATA.
     pub async fn offer(&mut self, channel: &str, qmgr: &str) {
-        let body = offer(channel, qmgr).encode(ByteOrder::Big, Alphabet::Ascii);
+        self.propose(&offer(channel, qmgr)).await;
+    }
+
+    /// Sends this INITIAL_DATA.
+    pub async fn propose(&mut self, offer: &InitialData) {
+        let body = offer.encode(ByteOrder::Big, Alphabet::Ascii);
         self.say(&segment(SegmentType::INITIAL_DATA, CONFIRM, Luwid::ZERO, body)).await;
     }
 
