@@ -174,6 +174,7 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
         self.unit.rollback().await;
         match failed {
             Failed::Target(error) => self.instance.batch_failed(StatusCode::BATCH_FAILURE, error.text),
+            Failed::NoRoom(text) => self.instance.batch_failed(StatusCode::BATCH_FAILURE, text),
             Failed::CannotStore(text) => self.instance.batch_failed(StatusCode::CAN_NOT_STORE, text),
             Failed::CutShort(why) => {
                 self.instance.handle(Input::RolledBack(StatusCode::BATCH_FAILURE, why.to_owned()));

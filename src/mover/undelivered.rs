@@ -54,6 +54,8 @@ pub(super) enum Failed {
     Target(TargetError),
     /// A message can neither be delivered nor put to the dead-letter queue.
     CannotStore(String),
+    /// Neither the destination nor the dead-letter queue has room.
+    NoRoom(String),
     /// The channel is to end while it waits to put a message again.
     CutShort(&'static str),
     /// A message that is to be put again was overtaken by later ones.
@@ -157,9 +159,13 @@ impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
         let Some(item) = self.unsettled.get_mut(index) else { return Err(never_staged(refusal)) };
         if item.dead {
             let sequence = item.frame.sequence;
-            return Err(Failed::CannotStore(format!(
-                "message {sequence} cannot be put to the dead-letter queue {deadq}: {refusal}; mend that queue, the partner tries again"
-            )));
+            let text = format!("message {sequence} cannot be put to the dead-letter queue {deadq}: {refusal}");
+            // A store that is full is full for that queue too: there is room again some day, and nothing to mend there.
+            return Err(if reason::may_pass(refusal.reason) {
+                Failed::NoRoom(text)
+            } else {
+                Failed::CannotStore(format!("{text}; mend that queue, the partner tries again"))
+            });
         }
         item.dead = true;
         let frame = item.frame.clone();

@@ -103,6 +103,13 @@ impl Broker {
         }
     }
 
+    /// Restarts it on the same data with a store of this many bytes: room comes back, or goes.
+    pub fn resize_store(&mut self, bytes: u64) {
+        self.config = self.config.clone().store_size(bytes);
+        self.stop();
+        self.restart();
+    }
+
     /// A second broker on the same data folder, as an active/standby pair shares it. It opens its ports, which are
     /// already known, only when the first is gone: see `wait_until_active`.
     pub fn standby(&self) -> Self {

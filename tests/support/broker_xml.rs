@@ -93,6 +93,14 @@ impl BrokerBuilder {
         self
     }
 
+    /// Another size of the store, if it has a limit.
+    pub(super) fn store_size(mut self, bytes: u64) -> Self {
+        if let Some((limit, _)) = &mut self.store {
+            *limit = bytes;
+        }
+        self
+    }
+
     /// Largest frame, and with it message, that the connectors take, in bytes.
     pub fn max_frame(mut self, bytes: u64) -> Self {
         self.max_frame = bytes;

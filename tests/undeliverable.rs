@@ -1,0 +1,173 @@
+//! Each row of the table "what cannot be delivered", on a real broker: the whole road from the simulated queue manager
+//! through the gateway, counted by JMS clients that are not ours.
+#![allow(clippy::disallowed_methods, reason = "waits for real processes")]
+
+#[path = "support/stage.rs"]
+mod stage;
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use mqferry::admin::{ChannelBoard, ChannelStatus};
+use mqferry::mover::Handle;
+use mqferry::partner::generator::Numbered;
+use mqferry::partner::{Options, PartnerError, run};
+use mqferry::target::BrokerAddress;
+use mqferry::target::amqp::{AmqpTarget, Limits, Login};
+use mqferry::tls::ClientFiles;
+use mqferry::wire::StatusCode;
+use stage::{CHANNEL, Setup, channel, options, until};
+use support::broker::{Broker, BrokerBuilder, FullStore};
+use support::jms::{Client, Received, receive};
+
+const LOGIN: (&str, &str) = ("mqferry", "secret");
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A gateway on a real broker.
+struct Real {
+    gateway: Handle,
+    board: ChannelBoard,
+}
+
+impl Real {
+    async fn start(broker: &Broker, text: &str, login: Option<(&str, &str)>) -> Self {
+        let url = broker.amqp_url();
+        let BrokerAddress::Amqp(brokers) = url.parse().unwrap() else { panic!("{url} is no AMQP address") };
+        let login = login.map(|(user, password)| Login { user: user.into(), password: password.to_owned().into() });
+        let limits = Limits { settle: Duration::from_secs(4), commit: Duration::from_secs(10), ..Limits::default() };
+        let target = AmqpTarget::new(brokers, login, &ClientFiles::default(), limits).unwrap();
+        let setup = Setup { text: text.to_owned(), ..Setup::default() };
+        let (gateway, board, _, _) = stage::gateway(&setup, target).await;
+        Self { gateway, board }
+    }
+
+    fn status(&self) -> ChannelStatus {
+        self.board.status(CHANNEL).unwrap()
+    }
+
+    fn options(&self, folder: &Path) -> Options {
+        Options { retry_delay: Duration::from_millis(100), ..options(self.gateway.address(), folder) }
+    }
+
+    async fn end(self) {
+        assert_eq!(self.gateway.stop(PATIENCE).await, 0, "channels that had to be given up");
+    }
+}
+
+fn put(folder: &Path, first: u64, count: u64, queue: &str, size: usize) {
+    Numbered { first, size, ..Numbered::new(count, queue, "GW") }.put(folder).unwrap();
+}
+
+/// A user who may write to some queues only.
+fn rights(deadq: &str) -> BrokerBuilder {
+    Broker::builder()
+        .user("admin", "admin", "admins")
+        .user(LOGIN.0, LOGIN.1, "gateways")
+        .grant("queue://MQFERRY.SYNC.>", "gateways", "gateways", "gateways")
+        .grant("queue://MQFERRY.DLQ", "admins", deadq, "admins,gateways")
+        .grant("queue://OPEN.>", "admins", "gateways", "admins,gateways")
+        .grant("queue://FORBIDDEN", "admins", "admins", "admins,gateways")
+        .grant("topic://ActiveMQ.Advisory.>", "admins,gateways", "admins,gateways", "admins,gateways")
+}
+
+fn heads(messages: &[Received]) -> Vec<u64> {
+    messages.iter().map(|message| message.text.as_deref().unwrap()[..20].parse().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_right_to_write_and_no_such_destination_are_dead_letters_among_good_neighbours() {
+    let broker = rights("gateways").start();
+    let real = Real::start(&broker, &channel(CHANNEL, ""), Some(LOGIN)).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (number, queue) in (1..).zip(["OPEN.Q", "FORBIDDEN", "OPEN.Q", "OPEN.>", "OPEN.Q"]) {
+        put(folder.path(), number, 1, queue, 60);
+    }
+    let report = run(&real.options(folder.path())).await.unwrap();
+    assert_eq!((report.confirmed, report.batches, report.dlq_used, report.connections), (5, 1, 1, 1), "{report:?}");
+    assert_eq!(real.status().totals().dead_lettered, 2);
+    real.end().await;
+    let open = receive(Client::ActiveMq, &broker, "OPEN.Q").with("count", 3).messages();
+    assert_eq!(heads(&open), [1, 3, 5]);
+    let mut dead = receive(Client::ActiveMq, &broker, "MQFERRY.DLQ").with("count", 2).messages();
+    dead.sort_by(|a, b| a.id.cmp(&b.id));
+    let property = |message: &Received, name: &str| {
+        let found = message.properties.get(name).unwrap_or_else(|| panic!("{name} in {message:?}"));
+        found.value.clone()
+    };
+    let facts: Vec<_> = dead
+        .iter()
+        .map(|message| (property(message, "MQFERRY_Reason"), property(message, "MQFERRY_RemoteQ")))
+        .collect();
+    assert_eq!(facts, [(2035.into(), "FORBIDDEN".into()), (2152.into(), "OPEN.>".into())]);
+    for (message, number) in dead.iter().zip([2_u64, 4]) {
+        use base64::Engine as _;
+        let body = base64::prelude::BASE64_STANDARD.decode(message.base64.as_deref().unwrap()).unwrap();
+        assert_eq!(&body[..4], b"DLH ");
+        assert_eq!(body[172..], *mqferry::partner::generator::body(number, 60).as_bytes(), "not a byte lost");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_queue_that_takes_nothing_leaves_all_with_the_queue_manager() {
+    let broker = rights("admins").start();
+    let real = Real::start(&broker, &channel(CHANNEL, ""), Some(LOGIN)).await;
+    let folder = tempfile::tempdir().unwrap();
+    for (number, queue) in (1..).zip(["OPEN.Q", "FORBIDDEN"]) {
+        put(folder.path(), number, 1, queue, 60);
+    }
+    let error = run(&Options { retries: 1, ..real.options(folder.path()) }).await.unwrap_err();
+    let PartnerError::Refused { status, .. } = &error else { panic!("{error}") };
+    assert_eq!(status.code, Some(StatusCode::CAN_NOT_STORE));
+    let why = real.status().last_error.unwrap();
+    assert!(why.contains("queue://MQFERRY.DLQ") && why.contains("MQRC 2035"), "{why}");
+    real.end().await;
+    let mut broker = broker;
+    assert_eq!((broker.depth("OPEN.Q"), broker.depth("MQFERRY.DLQ")), (0, 0));
+}
+
+/// Forty messages of 1 MiB into a store of 32 MiB, then room: all are there, once, in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_store_loses_nothing_and_the_rest_comes_when_there_is_room() {
+    for full in [FullStore::Fail, FullStore::Block] {
+        const COUNT: u64 = 40;
+        let mut broker = Broker::builder().store_limit(32 << 20, full).start();
+        let text = channel(CHANNEL, "mrrty = 2\nmrtmr = 100");
+        let real = Real::start(&broker, &text, None).await;
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), 1, COUNT, "BIG", 1 << 20);
+        let options = Options { retries: 1000, ..real.options(folder.path()) };
+        let sending = tokio::spawn(async move { run(&options).await });
+        until("the store is full", || real.status().totals().batches_rolled_back > 0).await;
+        let why = real.status().last_error.unwrap();
+        let lstseqno = real.status().lstseqno;
+        assert!(lstseqno > 0 && u64::try_from(lstseqno).unwrap() < COUNT, "{full:?}: {lstseqno}");
+        assert_eq!(broker.depth("MQFERRY.DLQ"), 0, "{full:?}: a full store is no dead letter: {why}");
+        broker.resize_store(256 << 20);
+        let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
+        assert_eq!(report.confirmed, COUNT, "{full:?}");
+        real.end().await;
+        let got = receive(Client::ActiveMq, &broker, "BIG").with("count", COUNT).with("heads", 20).messages();
+        assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>(), "{full:?}");
+        assert_eq!(broker.depth("BIG") + broker.depth("MQFERRY.DLQ"), 0, "{full:?}");
+    }
+}
+
+/// The connector closes the connection over a message above its limit and tells the limit nowhere: from then on we
+/// offer less than what it choked on, so that the queue manager keeps such a message on its own dead-letter queue.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_broker_cannot_take_is_no_longer_accepted() {
+    let mut broker = Broker::builder().max_frame(1 << 20).start();
+    let real = Real::start(&broker, &channel(CHANNEL, ""), None).await;
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), 1, 1, "Q", 60);
+    put(folder.path(), 2, 1, "Q", 2 << 20);
+    let options = Options { batchsz: 1, ..real.options(folder.path()) };
+    let error = run(&options).await.unwrap_err();
+    let PartnerError::TooLarge { what, limit, .. } = error else { panic!("{error}") };
+    assert_eq!(what, "MaxMsgSize");
+    assert!((1 << 20..2 << 20).contains(&limit), "{limit}");
+    let why = real.status().last_error.unwrap_or_default();
+    real.end().await;
+    assert_eq!(broker.depth("Q"), 1, "{why}");
+}
