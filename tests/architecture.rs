@@ -21,7 +21,7 @@ struct Rule {
 const LOWER: Option<&[&str]> = Some(&["bitflags", "bytes", "encoding_rs", "nom", "thiserror"]);
 /// Mapping shows what it lost in JSON and reads property folders; it still touches nothing outside the process.
 const MAPPING: Option<&[&str]> =
-    Some(&["base64", "bitflags", "bytes", "encoding_rs", "nom", "serde", "serde_json", "thiserror"]);
+    Some(&["base64", "bitflags", "bytes", "encoding_rs", "nom", "serde", "serde_json", "sha2", "thiserror"]);
 /// What pure floors may not name of the standard library: sockets, files, the environment, clocks, threads.
 const WORLD: [&str; 8] = [
     "std::env",

@@ -93,7 +93,7 @@ fn every_key_is_read() {
     let to = |queue, qmgr| plan.policy.route(queue, qmgr).unwrap();
     assert_eq!(to("PAYMENTS.IN", "QM2").destination, Destination::Topic("payments".into()));
     assert_eq!(to("PAYMENTS.IN", "QM3").route, None);
-    assert_eq!(to("BLOBS", "AMQGW").body, BodyMode::Bytes);
+    assert_eq!(to("BLOBS", "AMQGW").treatment.body, BodyMode::Bytes);
     assert!(!format!("{plan:?}").contains("hunter2"), "a secret is shown");
 }
 

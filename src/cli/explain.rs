@@ -36,6 +36,9 @@ pub struct ExplainArgs {
     /// Configuration file whose name, aliases and routes apply
     #[arg(short = 'c', long = "config", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Show passwords that stand in the headers of the CICS and IMS bridges and of SAP
+    #[arg(long)]
+    pub secrets: bool,
     /// One object a file, on a line of its own
     #[arg(long)]
     pub json: bool,
@@ -47,7 +50,7 @@ pub struct ExplainArgs {
 /// For files that are none, and for a configuration that is wrong.
 pub fn run(args: ExplainArgs) -> Outcome {
     let policy = args.config.as_deref().map(super::load).transpose()?.map(|plan| plan.policy);
-    let first = First { format: args.format, encoding: args.encoding, ccsid: args.ccsid };
+    let first = First { format: args.format, encoding: args.encoding, ccsid: args.ccsid, secrets: args.secrets };
     let mut problems = Vec::new();
     for (index, file) in args.files.iter().enumerate() {
         match shown(file, &first, policy.as_ref(), args.json, index > 0) {

@@ -101,6 +101,7 @@ pub fn read(file: &str, text: &str, environment: Environment<'_>) -> Result<Plan
                 name: name.clone(),
                 aliases: aliases.into_iter().map(|alias| alias.value).collect(),
                 routes,
+                ..Policy::default()
             },
             name,
             deadq,

@@ -1,8 +1,13 @@
 //! `[[route]]`: which messages go elsewhere than to the queue of their own name.
 
+use std::str::FromStr;
+
 use super::problem::Report;
 use super::section::Section;
-use crate::mapping::{BodyMode, Destination, Glob, Route};
+use crate::codepage;
+use crate::mapping::{
+    BodyMode, CodMode, Destination, Glob, GroupClose, Rfh2Mode, Route, Segments, Treatment, Unencodable,
+};
 
 /// Queues of the gateway's own; a message there would break a channel.
 const RESERVED: &str = "MQFERRY.SYNC.";
@@ -21,19 +26,51 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>) -> Route {
         section.require(report, "remote_queue", text);
     }
     let destination = destination(&mut section, report);
-    let body = section.text(report, "body").and_then(|text| {
-        let mode: Result<BodyMode, String> = text.value.parse();
-        if mode.is_err() {
-            let problem = format!("{:?} is unknown; write auto, text or bytes", text.value);
-            report.at(&text.span, &section.key("body"), problem);
-        }
-        mode.ok()
-    });
-    if section.place_of("body").is_none() {
+    let treatment = treatment(&mut section, report);
+    if !TREATMENT.iter().any(|key| section.place_of(key).is_some()) {
         section.require(report, "destination", "is missing; write queue://NAME or topic://NAME");
     }
     section.finish(report, &[]);
-    Route { remote_queue, remote_qmgr, destination, body: body.unwrap_or_default() }
+    Route { remote_queue, remote_qmgr, destination, treatment }
+}
+
+/// The keys that say how a route's messages are mapped; with any of them a route needs no destination.
+const TREATMENT: [&str; 8] = ["body", "rfh2", "unencodable", "segments", "cod", "group_close", "ccsid", "encoding"];
+
+fn treatment(section: &mut Section<'_>, report: &mut Report<'_>) -> Treatment {
+    let careful = Treatment::default();
+    let ccsid = section.number(report, "ccsid", 1..=65_535, "").unwrap_or(careful.ccsid);
+    if let (false, Some(place)) = (codepage::is_known(ccsid), section.place_of("ccsid")) {
+        report.at(&place, &section.key("ccsid"), format!("{ccsid} is not known here; 1208 is UTF-8"));
+    }
+    Treatment {
+        body: option(section, report, "body", BodyMode::WORDS),
+        rfh2: option(section, report, "rfh2", Rfh2Mode::WORDS),
+        unencodable: option(section, report, "unencodable", Unencodable::WORDS),
+        segments: option(section, report, "segments", Segments::WORDS),
+        cod: option(section, report, "cod", CodMode::WORDS),
+        group_close: option(section, report, "group_close", GroupClose::WORDS),
+        ccsid,
+        encoding: section.number(report, "encoding", 273..=785, "").unwrap_or(careful.encoding),
+    }
+}
+
+/// One of the words, or the default.
+fn option<T: FromStr + Default>(section: &mut Section<'_>, report: &mut Report<'_>, key: &str, words: &[&str]) -> T {
+    let Some(text) = section.text(report, key) else { return T::default() };
+    text.value.parse().unwrap_or_else(|_| {
+        let problem = format!("{:?} is unknown; write {}", text.value, one_of(words));
+        report.at(&text.span, &section.key(key), problem);
+        T::default()
+    })
+}
+
+/// `a, b or c`.
+fn one_of(words: &[&str]) -> String {
+    match words {
+        [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
+        _ => words.concat(),
+    }
 }
 
 fn destination(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Destination> {

@@ -34,6 +34,11 @@ impl Mcd {
         let Some(root) = folders.iter().filter(|f| f.name == "mcd").find_map(|f| f.content.as_ref().ok()) else {
             return Self::default();
         };
+        Self::of(root)
+    }
+
+    /// Reads one folder.
+    pub(super) fn of(root: &Element) -> Self {
         let text = |name: &str| root.child(name).map(|e| e.text.clone()).filter(|text| !text.is_empty());
         Self {
             domain: text("Msd"),

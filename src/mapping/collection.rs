@@ -1,9 +1,11 @@
 //! Bodies of JMS MapMessages and StreamMessages, which IBM's client writes as XML-like text
 //! (mapping rules, section 3; wire reference, observed, O).
 
+use std::collections::HashSet;
+
 use super::markup::{self, Element, Unreadable};
 use super::typed::{self, Misfit};
-use super::{Entry, Value};
+use super::{Entry, Value, render};
 
 /// Entries of one body.
 pub const MAX_ENTRIES: usize = 1 << 18;
@@ -17,6 +19,9 @@ pub enum NotACollection {
     /// Elements, but others.
     #[error("no <{0}> of <elt> elements")]
     Other(&'static str),
+    /// Two entries of one name, which no MapMessage can hold.
+    #[error("two entries named {0:?}")]
+    Twice(String),
     /// An entry whose value is not of its type.
     #[error("{0}")]
     Misfit(#[from] Misfit),
@@ -27,13 +32,40 @@ pub enum NotACollection {
 /// # Errors
 /// Where the text is anything else.
 pub fn map(text: &str) -> Result<Vec<Entry>, NotACollection> {
-    items(text, "map")?
+    let items = items(text, "map")?;
+    let mut names = HashSet::with_capacity(items.len());
+    items
         .iter()
         .map(|item| {
-            let name = item.attribute("name").ok_or(NotACollection::Other("map"))?.to_owned();
-            Ok(Entry { name, value: typed::value(item)? })
+            let name = item.attribute("name").ok_or(NotACollection::Other("map"))?;
+            if !names.insert(name) {
+                return Err(NotACollection::Twice(name.chars().take(40).collect()));
+            }
+            Ok(Entry { name: name.to_owned(), value: typed::value(item)? })
         })
         .collect()
+}
+
+/// A map as the text of its body, entries in order of their names: brokers and clients keep none.
+pub fn map_text(entries: &[Entry]) -> String {
+    let mut sorted: Vec<_> = entries.iter().collect();
+    sorted.sort_by(|one, other| one.name.cmp(&other.name));
+    let mut out = String::from("<map>");
+    for entry in sorted {
+        render::entry(&mut out, Some(&entry.name), &entry.value);
+    }
+    out.push_str("</map>");
+    out
+}
+
+/// A stream as the text of its body.
+pub fn stream_text(items: &[Value]) -> String {
+    let mut out = String::from("<stream>");
+    for item in items {
+        render::entry(&mut out, None, item);
+    }
+    out.push_str("</stream>");
+    out
 }
 
 /// The items of `<stream><elt dt='...'>...</elt>...</stream>`.
@@ -83,7 +115,15 @@ mod tests {
 
     #[test]
     fn others() {
-        for text in ["", "<map/><map/>", "<stream/>", "<map><a name='x'/></map>", "<map><elt>1</elt></map>", "<map>"] {
+        for text in [
+            "",
+            "<map/><map/>",
+            "<stream/>",
+            "<map><a name='x'/></map>",
+            "<map><elt>1</elt></map>",
+            "<map>",
+            "<map><elt name='a'>1</elt><elt name='a'>2</elt></map>",
+        ] {
             assert!(map(text).is_err(), "{text}");
         }
         assert_eq!(map("<map></map>"), Ok(vec![]));

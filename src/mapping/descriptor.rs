@@ -15,6 +15,8 @@ pub(super) struct Group {
     pub(super) sequence: i32,
     /// Whether MsgFlags says that the message is in a group.
     pub(super) is_in: bool,
+    /// Whether it is the group's last.
+    pub(super) is_last: bool,
 }
 
 impl Group {
@@ -22,7 +24,12 @@ impl Group {
     pub(super) fn of(envelope: &Envelope) -> Self {
         let v2 = envelope.v2().cloned().unwrap_or_default();
         let bits = msg_flags::MSG_IN_GROUP | msg_flags::LAST_MSG_IN_GROUP;
-        Self { id: v2.group_id, sequence: v2.msg_seq_number, is_in: v2.msg_flags & bits != 0 }
+        Self {
+            id: v2.group_id,
+            sequence: v2.msg_seq_number,
+            is_in: v2.msg_flags & bits != 0,
+            is_last: v2.msg_flags & msg_flags::LAST_MSG_IN_GROUP != 0,
+        }
     }
 }
 
@@ -121,7 +128,7 @@ fn set_v2(envelope: &Envelope, to: &mut Properties) {
 }
 
 /// The properties into which IBM's JMS client splits Report.
-const REPORTS: [(&str, i32); 9] = [
+pub(super) const REPORTS: [(&str, i32); 9] = [
     ("JMS_IBM_Report_Exception", report::EXCEPTION_WITH_FULL_DATA),
     ("JMS_IBM_Report_Expiration", report::EXPIRATION_WITH_FULL_DATA),
     ("JMS_IBM_Report_COA", report::COA_WITH_FULL_DATA),

@@ -9,6 +9,9 @@ use super::markup::{self, Element};
 /// Elements in all folders of one message. More than that is kept as text.
 pub(super) const MAX_ELEMENTS: usize = 1 << 14;
 
+/// Bytes of a property's name. A longer one stays in its folder, for the names of nested elements add up.
+pub(super) const MAX_NAME: usize = 1024;
+
 /// One folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Folder {

@@ -6,6 +6,8 @@
 //! elements, knows no DTD and no entities but the five of XML and numeric ones; what it still cannot read is an error for
 //! the caller, who then keeps the text as it is.
 
+use std::ops::Range;
+
 /// One element with what was inside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
@@ -66,40 +68,17 @@ pub const MAX_DEPTH: usize = 32;
 /// # Errors
 /// Where the text is not readable even with tolerance.
 pub fn read(text: &str, max_elements: usize) -> Result<Vec<Root<'_>>, Unreadable> {
-    let mut reader = Reader { text, at: 0, root_at: 0, open: Vec::new(), done: Vec::new() };
-    let mut elements = 0;
-    while let Some(rest) = text.get(reader.at..).filter(|rest| !rest.is_empty()) {
-        if !rest.starts_with('<') {
-            reader.characters(rest)?;
-        } else if let Some(inside) = rest.strip_prefix("</") {
-            reader.end_tag(inside)?;
-        } else if let Some(inside) = rest.strip_prefix("<!--") {
-            reader.at += 4 + reader.until(inside, "-->", "comment without an end")? + 3;
-        } else if let Some(inside) = rest.strip_prefix("<![CDATA[") {
-            let length = reader.until(inside, "]]>", "CDATA without an end")?;
-            let literal = inside.get(..length).unwrap_or_default();
-            reader.append(literal)?;
-            reader.at += 9 + length + 3;
-        } else if let Some(inside) = rest.strip_prefix("<?") {
-            reader.at += 2 + reader.until(inside, "?>", "processing instruction without an end")? + 2;
-        } else if rest.chars().nth(1).is_none_or(|c| c.is_whitespace() || matches!(c, '<' | '>' | '!' | '=')) {
-            if rest.starts_with("<!") {
-                return Err(reader.error("a declaration"));
-            }
-            reader.append("<")?; // a bare less-than sign in text
-            reader.at += 1;
-        } else {
-            elements += 1;
-            if elements > max_elements {
-                return Err(reader.error("too many elements"));
-            }
-            reader.start_tag()?;
-        }
-    }
-    if !reader.open.is_empty() {
-        return Err(reader.error("an element without an end"));
-    }
+    let mut reader = Reader::of(text);
+    reader.read(max_elements)?;
     Ok(reader.done)
+}
+
+/// Where the elements directly inside the one root of this text stand: byte ranges, in order. None: it has not one root.
+pub(super) fn children(text: &str, max_elements: usize) -> Option<(Element, Vec<Range<usize>>)> {
+    let mut reader = Reader { children: Some(Vec::new()), ..Reader::of(text) };
+    reader.read(max_elements).ok()?;
+    let root = reader.done.pop().filter(|_| reader.done.is_empty())?;
+    Some((root.element, reader.children.unwrap_or_default()))
 }
 
 struct Reader<'a> {
@@ -108,9 +87,54 @@ struct Reader<'a> {
     open: Vec<Element>,
     root_at: usize,
     done: Vec<Root<'a>>,
+    /// Start of the child of the root that is being read.
+    child_at: usize,
+    children: Option<Vec<Range<usize>>>,
+}
+
+impl<'a> Reader<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, at: 0, root_at: 0, open: Vec::new(), done: Vec::new(), child_at: 0, children: None }
+    }
 }
 
 impl Reader<'_> {
+    fn read(&mut self, max_elements: usize) -> Result<(), Unreadable> {
+        let mut elements = 0;
+        while let Some(rest) = self.text.get(self.at..).filter(|rest| !rest.is_empty()) {
+            if !rest.starts_with('<') {
+                self.characters(rest)?;
+            } else if let Some(inside) = rest.strip_prefix("</") {
+                self.end_tag(inside)?;
+            } else if let Some(inside) = rest.strip_prefix("<!--") {
+                self.at += 4 + self.until(inside, "-->", "comment without an end")? + 3;
+            } else if let Some(inside) = rest.strip_prefix("<![CDATA[") {
+                let length = self.until(inside, "]]>", "CDATA without an end")?;
+                let literal = inside.get(..length).unwrap_or_default();
+                self.append(literal)?;
+                self.at += 9 + length + 3;
+            } else if let Some(inside) = rest.strip_prefix("<?") {
+                self.at += 2 + self.until(inside, "?>", "processing instruction without an end")? + 2;
+            } else if rest.chars().nth(1).is_none_or(|c| c.is_whitespace() || matches!(c, '<' | '>' | '!' | '=')) {
+                if rest.starts_with("<!") {
+                    return Err(self.error("a declaration"));
+                }
+                self.append("<")?; // a bare less-than sign in text
+                self.at += 1;
+            } else {
+                elements += 1;
+                if elements > max_elements {
+                    return Err(self.error("too many elements"));
+                }
+                self.start_tag()?;
+            }
+        }
+        if !self.open.is_empty() {
+            return Err(self.error("an element without an end"));
+        }
+        Ok(())
+    }
+
     fn error(&self, what: &'static str) -> Unreadable {
         Unreadable { offset: self.at, what }
     }
@@ -150,6 +174,9 @@ impl Reader<'_> {
     }
 
     fn close(&mut self, element: Element) {
+        if let (1, Some(children)) = (self.open.len(), &mut self.children) {
+            children.push(self.child_at..self.at);
+        }
         match self.open.last_mut() {
             Some(parent) => parent.children.push(element),
             None => {
@@ -160,8 +187,10 @@ impl Reader<'_> {
     }
 
     fn start_tag(&mut self) -> Result<(), Unreadable> {
-        if self.open.is_empty() {
-            self.root_at = self.at;
+        match self.open.len() {
+            0 => self.root_at = self.at,
+            1 => self.child_at = self.at,
+            _ => {}
         }
         let mut tag = Tag { text: self.text, at: self.at + 1 };
         let name = tag.take_while(|c| !c.is_whitespace() && c != '/' && c != '>');

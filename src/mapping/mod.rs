@@ -1,26 +1,35 @@
 //! Policy: which destination, and how an envelope becomes a publication. Pure code, no I/O.
 
+mod back;
 mod body;
 pub mod charset;
 pub mod collection;
 mod dead_letter;
 mod descriptor;
+pub mod digest;
 pub mod explain;
 mod folders;
+pub mod hops;
 pub mod id;
 pub mod markup;
 mod payload;
 pub mod properties;
 pub mod publication;
 mod publish;
+mod raw;
 pub mod reason;
+pub mod render;
 pub mod route;
 pub mod shape;
 pub mod typed;
 pub mod unmappable;
 
+pub use back::{MqMessage, Sending, to_mq};
 pub use dead_letter::{Original, dead_letter};
 pub use publication::{Body, Destination, Entry, Publication, Value};
 pub use publish::{Mapped, map_to, publish, publish_as_bytes};
-pub use route::{BodyMode, Glob, Policy, Route, Routed};
+pub use route::{
+    BodyMode, CodMode, Glob, GroupClose, Policy, Rfh2Mode, Route, Routed, Segments, Treatment, Unencodable,
+    UnknownReply,
+};
 pub use unmappable::Unmappable;

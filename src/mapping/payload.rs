@@ -69,6 +69,11 @@ impl<'a> Payload<'a> {
         data.slice(from.min(data.len())..)
     }
 
+    /// The bytes of the headers before it, as they lie.
+    pub(super) fn header_parts(&self, envelope: &Envelope) -> Vec<Bytes> {
+        self.headers.iter().map(|placed| envelope.bytes_of(placed)).collect()
+    }
+
     /// How to describe it with IBM's property names.
     pub(super) fn described(&self, envelope: &Envelope) -> descriptor::Described {
         let (outer, outer_format) = descriptor::outer(envelope);

@@ -8,6 +8,7 @@
 //! | a string with characters beyond the BMP, which brokers spoil | `\uXXXX\uXXXX` for each, `\\` for a backslash | `MQFERRY_escaped` |
 //! | a name that means something else to a broker, that we use ourselves, or with characters beyond the BMP | `MQFERRY_P_` before it; `_xHHHH_` for such a character, and for the first of `_x` | none: the prefix tells |
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
@@ -70,9 +71,7 @@ impl Properties {
             Some("means something else to a broker")
         } else if name.starts_with("MQFERRY_") && !KEPT.contains(&name) {
             Some("is a name of ours")
-        } else if name.starts_with("JMS_IBM_")
-            || (self.values.contains_key(name) && !self.from_application.contains(name))
-        {
+        } else if is_descriptor(name) || (self.values.contains_key(name) && !self.from_application.contains(name)) {
             Some("stands for a field of the descriptor")
         } else {
             None
@@ -128,6 +127,7 @@ impl Properties {
             ("MQFERRY_escaped", std::mem::take(&mut self.escaped)),
         ] {
             if !names.is_empty() {
+                let names: Vec<_> = names.iter().map(|name| listed_name(name)).collect();
                 self.values.insert(marker.to_owned(), Value::String(names.join(" ")));
             }
         }
@@ -142,10 +142,79 @@ impl Properties {
 const MAX_NOTES: usize = 64;
 
 /// Names of ours that a message brings back from an earlier crossing, and that keep their meaning.
-const KEPT: [&str; 2] = ["MQFERRY_HOPS", "MQFERRY_JMSMessageID"];
+pub(super) const KEPT: [&str; 3] = [HOPS, MESSAGE_ID, REPLY_TO];
+
+/// Gateways that it went through, with blanks between.
+pub const HOPS: &str = "MQFERRY_HOPS";
+/// The JMSMessageID from which its MsgId was derived.
+pub const MESSAGE_ID: &str = "MQFERRY_JMSMessageID";
+/// A JMSReplyTo that MQ has no field for.
+pub const REPLY_TO: &str = "MQFERRY_JMSReplyTo";
+
+/// A name as it stands in a list of names: blanks would tear it apart.
+pub(super) fn listed_name(name: &str) -> Cow<'_, str> {
+    if name.contains(char::is_whitespace) {
+        Cow::Owned(name.replace(char::is_whitespace, "_x0020_"))
+    } else {
+        name.into()
+    }
+}
+
+/// Names of properties that stand for fields of the descriptor; an application's own property of such a name gets another.
+pub(super) fn is_descriptor(name: &str) -> bool {
+    const NAMES: [&str; 9] = [
+        "Format",
+        "Encoding",
+        "Character_Set",
+        "MsgType",
+        "Feedback",
+        "PutApplType",
+        "PutDate",
+        "PutTime",
+        "Last_Msg_In_Group",
+    ];
+    const MQMD: [&str; 28] = [
+        "Report",
+        "MsgType",
+        "Expiry",
+        "Feedback",
+        "Encoding",
+        "CodedCharSetId",
+        "Format",
+        "Priority",
+        "Persistence",
+        "MsgId",
+        "CorrelId",
+        "BackoutCount",
+        "ReplyToQ",
+        "ReplyToQMgr",
+        "UserIdentifier",
+        "AccountingToken",
+        "ApplIdentityData",
+        "PutApplType",
+        "PutApplName",
+        "PutDate",
+        "PutTime",
+        "ApplOriginData",
+        "GroupId",
+        "MsgSeqNumber",
+        "Offset",
+        "MsgFlags",
+        "OriginalLength",
+        "Version",
+    ];
+    match name.strip_prefix("JMS_IBM_") {
+        Some(field) => match (field.strip_prefix("MQMD_"), field.strip_prefix("Report_")) {
+            (Some(field), _) => MQMD.contains(&field),
+            (_, Some(option)) => super::descriptor::REPORTS.iter().any(|(name, _)| name.ends_with(option)),
+            _ => NAMES.contains(&field),
+        },
+        None => name == "JMSXAppID",
+    }
+}
 
 /// Names that ActiveMQ reads as header fields or instructions when they come as properties (mapping rules, sections 8 and 9).
-fn is_special(name: &str) -> bool {
+pub(super) fn is_special(name: &str) -> bool {
     const HEADERS: [&str; 16] = [
         "JMSXDeliveryCount",
         "JMSXGroupID",
@@ -188,6 +257,53 @@ pub(super) fn escape_beyond_bmp(name: &str) -> String {
         }
     }
     written
+}
+
+/// What [`escape_beyond_bmp`] wrote so.
+pub(super) fn restore_beyond_bmp(written: &str) -> String {
+    let mut name = String::with_capacity(written.len());
+    let mut rest = written;
+    while let Some(at) = rest.find("_x") {
+        name.push_str(rest.get(..at).unwrap_or_default());
+        let after = rest.get(at + 2..).unwrap_or_default();
+        let escaped = after
+            .split_once('_')
+            .and_then(|(hex, after)| Some((char::from_u32(u32::from_str_radix(hex, 16).ok()?)?, after)))
+            .filter(|(c, _)| is_beyond_bmp(*c) || *c == '_');
+        match escaped {
+            Some((c, after)) => {
+                name.push(c);
+                rest = after;
+            }
+            None => {
+                name.push_str("_x");
+                rest = after;
+            }
+        }
+    }
+    name + rest
+}
+
+/// What [`escape_text`] wrote so; none if it was not.
+pub(super) fn restore_text(written: &str) -> Option<String> {
+    let mut units = Vec::with_capacity(written.len());
+    let mut rest = written.chars();
+    while let Some(c) = rest.next() {
+        if c != '\\' {
+            units.extend(c.encode_utf16(&mut [0; 2]).iter());
+            continue;
+        }
+        match rest.next()? {
+            '\\' => units.push(u16::from(b'\\')),
+            'u' => {
+                let hex = rest.as_str().get(..4)?;
+                units.push(u16::from_str_radix(hex, 16).ok()?);
+                rest = rest.as_str().get(4..)?.chars();
+            }
+            _ => return None,
+        }
+    }
+    String::from_utf16(&units).ok()
 }
 
 fn escape_text(text: &str) -> String {
@@ -234,6 +350,14 @@ mod tests {
         );
         assert_eq!(values["JMS_IBM_MsgType"], Value::Int(8));
         assert_eq!(notes.len(), 5);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn names_and_texts_come_back(text in "(_|x|1F680_|005F_|\\\\|u|D83D|🚀|a|\\PC){0,12}") {
+            proptest::prop_assert_eq!(&restore_beyond_bmp(&escape_beyond_bmp(&text)), &text);
+            proptest::prop_assert_eq!(restore_text(&escape_text(&text)), Some(text));
+        }
     }
 
     #[test]

@@ -21,13 +21,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::message::constants::{expiry, persistence, report};
 use crate::message::{Envelope, FieldValue, Header};
 
+use super::back;
 use super::body::{Mcd, body};
 use super::descriptor::{Group, set_description, set_fields};
-use super::folders::{self, Folder};
+use super::folders::{self, Folder, MAX_NAME};
 use super::markup::Element;
 use super::payload::Payload;
-use super::properties::Properties;
-use super::{BodyMode, Destination, Policy, Publication, Routed, Unmappable, Value, id, reason, typed};
+use super::properties::{HOPS, MESSAGE_ID, Properties, REPLY_TO};
+use super::{
+    BodyMode, CodMode, Destination, GroupClose, Policy, Publication, Routed, UnknownReply, Unmappable, Value, digest,
+    hops, id, reason, render, typed,
+};
 
 /// A publication and what a person should know about its making.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +71,7 @@ fn routed(envelope: &Envelope, policy: &Policy) -> Result<Routed, Unmappable> {
 /// As [`publish`].
 pub fn publish_as_bytes(envelope: &Envelope, policy: &Policy, now_ms: i64, why: &str) -> Result<Mapped, Unmappable> {
     let mut routed = routed(envelope, policy)?;
-    routed.body = BodyMode::Bytes;
+    routed.treatment.body = BodyMode::Bytes;
     let mut mapped = map_to(envelope, &routed, policy, now_ms)?;
     mapped.publication.properties.insert("MQFERRY_BodyKept".to_owned(), Value::String(why.to_owned()));
     mapped.notes.push(format!("published as bytes: {why}"));
@@ -104,21 +108,23 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
     let mcd = Mcd::read(&folders);
     let jms = Jms::read(&folders);
     keep_jms(envelope, &jms, &mut to);
-    let body = body(envelope, &payload, routed.body, &mcd, &mut to);
-    let (group_id, group_sequence) = group(envelope, &jms, &mut to);
+    let body = body(envelope, &payload, routed.treatment.body, &mcd, &mut to);
+    let (group_id, group_sequence) = group(envelope, &jms, routed.treatment.group_close, &mut to);
     let expires_at_ms = expires_at(envelope, now_ms, &mut to);
     let (priority, persistent) = (priority(envelope, &mut to), is_persistent(envelope, &mut to));
-    let reply_to = reply_to(envelope, policy, &jms, &mut to);
+    let reply_to = reply_to(envelope, policy, &jms, &mut to)?;
+    confirmations(md.report, routed.treatment.cod, &mut to);
     set_folders(&folders, &mut to);
-    let (properties, notes) = to.finish();
-    let publication = Publication {
+    let (mut properties, notes) = to.finish();
+    let (message_id, said_reply) = ours_from_mq(envelope, policy, &mut properties);
+    let mut publication = Publication {
         destination: routed.destination.clone(),
         persistent,
         priority,
         expires_at_ms,
-        message_id: id::optional_text(&md.msg_id),
+        message_id,
         correlation_id: jms.correlation_id.or_else(|| id::optional_text(&md.correl_id)),
-        reply_to,
+        reply_to: reply_to.or(said_reply),
         message_type: mcd.jms_type(),
         group_id,
         group_sequence,
@@ -127,7 +133,34 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
         properties,
         body,
     };
+    back::keep::keep(&mut publication, envelope, &payload, policy, now_ms);
     Ok(Mapped { publication, notes })
+}
+
+/// What we put into the message when it went to MQ: the id that its MsgId was derived from, a reply address that MQ has no
+/// field for, and the gateways that it went through, to which we come, or from which we go.
+fn ours_from_mq(
+    envelope: &Envelope,
+    policy: &Policy,
+    properties: &mut BTreeMap<String, Value>,
+) -> (Option<String>, Option<Destination>) {
+    let md = &envelope.md;
+    let mut take = |name: &str, fits: &dyn Fn(&str) -> bool| match properties.get(name) {
+        Some(Value::String(text)) if fits(text) => match properties.remove(name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        },
+        _ => None,
+    };
+    let message_id = take(MESSAGE_ID, &|text| digest::derived_id(&policy.broker, text) == md.msg_id);
+    let topic = |text: &str| text.parse().ok().filter(|to| matches!(to, Destination::Topic(_)));
+    let reply_to = take(REPLY_TO, &|text| md.reply_to_q.is_blank(envelope.coding) && topic(text).is_some());
+    let hops = take(HOPS, &|_| true).unwrap_or_default();
+    let crossed = hops::crossed(&hops, &policy.name);
+    if !crossed.trim().is_empty() {
+        properties.insert(HOPS.to_owned(), Value::String(crossed));
+    }
+    (message_id.or_else(|| id::optional_text(&md.msg_id)), reply_to.as_deref().and_then(topic))
 }
 
 /// The names of the transmission header where the destination does not tell them.
@@ -233,7 +266,7 @@ fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
 
 /// JMSXGroupID and JMSXGroupSeq (mapping rules, section 7). The folder has the id as the application wrote it, which counts as
 /// long as it stands for the descriptor's bytes.
-fn group(envelope: &Envelope, jms: &Jms, to: &mut Properties) -> (Option<String>, Option<i32>) {
+fn group(envelope: &Envelope, jms: &Jms, close: GroupClose, to: &mut Properties) -> (Option<String>, Option<i32>) {
     let group = Group::of(envelope);
     if !group.is_in {
         return (jms.group_id.clone(), jms.group_sequence);
@@ -251,7 +284,18 @@ fn group(envelope: &Envelope, jms: &Jms, to: &mut Properties) -> (Option<String>
         to.set_int("MQFERRY_jms_Seq", said);
         to.note(format!("number {} in the group by MQMD, {said} in the jms folder: MQMD decides", group.sequence));
     }
+    if close == GroupClose::OnLast && group.is_last {
+        to.set_int("JMS_IBM_MQMD_MsgSeqNumber", group.sequence);
+        return (Some(id), Some(-1));
+    }
     (Some(id), Some(group.sequence))
+}
+
+/// Confirmation on delivery, where nobody will give it.
+fn confirmations(report: i32, cod: CodMode, to: &mut Properties) {
+    if report & report::COD != 0 && cod == CodMode::Reject {
+        to.note("it asks for confirmation on delivery, which is never sent: a broker does not tell who took it (cod = reject)");
+    }
 }
 
 /// Section 6: tenths of a second that are left, counted from receipt.
@@ -289,7 +333,12 @@ fn is_persistent(envelope: &Envelope, to: &mut Properties) -> bool {
     said != persistence::NOT_PERSISTENT
 }
 
-fn reply_to(envelope: &Envelope, policy: &Policy, jms: &Jms, to: &mut Properties) -> Option<Destination> {
+fn reply_to(
+    envelope: &Envelope,
+    policy: &Policy,
+    jms: &Jms,
+    to: &mut Properties,
+) -> Result<Option<Destination>, Unmappable> {
     let coding = envelope.coding;
     let queue = envelope.md.reply_to_q.text(coding);
     let qmgr = envelope.md.reply_to_q_mgr.text(coding);
@@ -297,22 +346,22 @@ fn reply_to(envelope: &Envelope, policy: &Policy, jms: &Jms, to: &mut Properties
         if let Some(text) = &jms.reply_to {
             to.note(format!("replies are wanted at {text:?}, which ActiveMQ cannot reach: see MQFERRY_Rto"));
         }
-        return None;
+        return Ok(None);
     }
     if qmgr.is_empty() {
         to.note("ReplyToQMgr is blank, which a queue manager never sends: taken as ours");
     }
     match policy.reply_route(&queue, &qmgr) {
-        Ok(destination) => Some(destination),
+        Ok(destination) => Ok(Some(destination)),
+        Err(error) if error.reason == reason::UNKNOWN_REMOTE_Q_MGR && policy.unknown_reply == UnknownReply::Reject => {
+            Err(error)
+        }
         Err(error) => {
             to.note(format!("no reply address: {}", error.text));
-            None
+            Ok(None)
         }
     }
 }
-
-/// Bytes of a property's name. A longer one stays in its folder, for the names of nested elements add up.
-const MAX_NAME: usize = 1024;
 
 /// Properties of the application, other folders, and folders of which something would be lost.
 fn set_folders(folders: &[Folder], to: &mut Properties) {
@@ -349,7 +398,7 @@ fn set_usr(root: &Element, to: &mut Properties) -> bool {
     }
     // Groups in MQ's property names are elements in elements: usr.a.b is <a><b>.
     let mut stack: Vec<(String, &Element)> =
-        root.children.iter().rev().map(|child| (child.name.clone(), child)).collect();
+        root.children.iter().rev().map(|child| (render::restore_name(&child.name), child)).collect();
     while let Some((name, element)) = stack.pop() {
         if name.len() > MAX_NAME {
             to.note(format!("a property's name has more than {MAX_NAME} bytes: folder usr is kept as it is, too"));
@@ -361,7 +410,8 @@ fn set_usr(root: &Element, to: &mut Properties) -> bool {
                 to.note(format!("property {name:?} has text and elements: folder usr is kept as it is, too"));
                 whole = false;
             }
-            stack.extend(element.children.iter().rev().map(|child| (format!("{name}.{}", child.name), child)));
+            let inner = element.children.iter().rev();
+            stack.extend(inner.map(|child| (format!("{name}.{}", render::restore_name(&child.name)), child)));
             continue;
         }
         if element.attributes.iter().any(|(name, _)| name != "dt" && !name.ends_with("nil")) {
@@ -382,13 +432,11 @@ fn set_usr(root: &Element, to: &mut Properties) -> bool {
 
 /// Sets what a `jms` or `mcd` folder has beyond the elements that the mapping knows; false where the folder must be kept.
 fn set_rest(folder: &str, root: &Element, seen: &BTreeSet<&str>, to: &mut Properties) -> bool {
-    const JMS: [&str; 9] = ["Dst", "Rto", "Dlv", "Pri", "Exp", "Tms", "Cid", "Gid", "Seq"];
-    const MCD: [&str; 5] = ["Msd", "Set", "Type", "Fmt", "msgbody"];
     if seen.contains(folder) {
         to.note(format!("folder {folder} occurs twice: the first counts, the other is kept as it is"));
         return false;
     }
-    let known: &[&str] = if folder == "jms" { &JMS } else { &MCD };
+    let known: &[&str] = if folder == "jms" { &back::JMS } else { &back::MCD };
     let mut whole = root.attributes.is_empty() && root.text.trim().is_empty();
     let mut names = BTreeSet::new();
     for element in &root.children {

@@ -10,6 +10,12 @@ pub const UNKNOWN_REMOTE_Q_MGR: i32 = 2087;
 pub const NOT_CONVERTED: i32 = 2119;
 /// MQRC: a name with characters that names cannot have.
 pub const OBJECT_NAME_ERROR: i32 = 2152;
+/// MQFB: the message expired.
+pub const EXPIRATION: i32 = 258;
+/// MQFB: the message arrived.
+pub const COA: i32 = 259;
+/// MQFB: the message was delivered.
+pub const COD: i32 = 260;
 /// MQFB: the message has no usable transmission header.
 pub const XMIT_Q_MSG_ERROR: i32 = 271;
 

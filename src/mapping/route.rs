@@ -15,6 +15,22 @@ pub struct Policy {
     pub aliases: Vec<String>,
     /// First match wins; with none, a message goes to the queue of its own remote queue's name.
     pub routes: Vec<Route>,
+    /// Name of the broker: an id that it made gives the same MsgId in MQ again and again, and another broker's id another one.
+    pub broker: String,
+    /// Queue managers that our sending channels lead to. Empty: not known, and then every name counts as one of them.
+    pub qmgrs: Vec<String>,
+    /// What becomes of a message whose replies must go to a queue manager that is none of these.
+    pub unknown_reply: UnknownReply,
+}
+
+/// A message asks for replies at a queue manager that no channel of ours leads to (mapping rules, section 5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownReply {
+    /// It goes to the dead-letter queue, MQRC 2087: a request that nobody can answer is better not begun.
+    #[default]
+    Reject,
+    /// It is published without a reply address, with a note.
+    Drop,
 }
 
 /// One route. A condition that is absent always holds.
@@ -26,32 +42,128 @@ pub struct Route {
     pub remote_qmgr: Option<Glob>,
     /// Where to; none: the queue of the same name.
     pub destination: Option<Destination>,
-    /// What becomes of bodies.
+    /// How its messages are mapped, both ways.
+    pub treatment: Treatment,
+}
+
+/// How messages are mapped: what a route says, or with none, what a careful administrator would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Treatment {
+    /// What becomes of bodies on the way to the broker.
     pub body: BodyMode,
+    /// Whether messages to MQ get an MQRFH2.
+    pub rfh2: Rfh2Mode,
+    /// What becomes of characters that the body's CCSID lacks, on the way to MQ.
+    pub unencodable: Unencodable,
+    /// What becomes of segments.
+    pub segments: Segments,
+    /// What becomes of messages that ask for confirmation on delivery.
+    pub cod: CodMode,
+    /// How the end of a group is shown to the broker.
+    pub group_close: GroupClose,
+    /// CCSID of text that comes from the broker and says nothing itself.
+    pub ccsid: i32,
+    /// Encoding of what comes from the broker and says nothing itself.
+    pub encoding: i32,
 }
 
-/// How a route treats bodies (mapping rules, section 3).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BodyMode {
-    /// Text where the message says that it is text, else bytes.
-    #[default]
-    Auto,
-    /// Text always: the body is converted from its CCSID whatever its format.
-    Text,
-    /// Bytes always: nothing is converted.
-    Bytes,
-}
-
-impl FromStr for BodyMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "text" => Ok(Self::Text),
-            "bytes" => Ok(Self::Bytes),
-            other => Err(format!("body {other:?} is unknown: write auto, text or bytes")),
+impl Default for Treatment {
+    fn default() -> Self {
+        Self {
+            body: BodyMode::default(),
+            rfh2: Rfh2Mode::default(),
+            unencodable: Unencodable::default(),
+            segments: Segments::default(),
+            cod: CodMode::default(),
+            group_close: GroupClose::default(),
+            ccsid: 1208,
+            encoding: 273,
         }
+    }
+}
+
+/// The policies of a route: an enum of words, each an option in the configuration.
+macro_rules! policies {
+    ($($(#[$about:meta])* $name:ident, $key:literal { $($(#[$doc:meta])* $option:ident = $word:literal,)* })*) => {
+        $(
+            $(#[$about])*
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+            pub enum $name {
+                $($(#[$doc])* $option,)*
+            }
+
+            impl $name {
+                /// The words of the configuration, in order.
+                pub const WORDS: &[&str] = &[$($word),*];
+            }
+
+            impl FromStr for $name {
+                type Err = String;
+
+                fn from_str(text: &str) -> Result<Self, String> {
+                    match text {
+                        $($word => Ok(Self::$option),)*
+                        other => Err(format!("{} {other:?} is unknown: write {}", $key, Self::WORDS.join(" or "))),
+                    }
+                }
+            }
+        )*
+    };
+}
+
+policies! {
+    /// How a route treats bodies (mapping rules, section 3).
+    BodyMode, "body" {
+        /// Text where the message says that it is text, else bytes.
+        #[default]
+        Auto = "auto",
+        /// Text always: the body is converted from its CCSID whatever its format.
+        Text = "text",
+        /// Bytes always: nothing is converted.
+        Bytes = "bytes",
+    }
+    /// Whether a message to MQ gets an MQRFH2, as the target client of IBM's JMS decides it (mapping rules, section 3).
+    Rfh2Mode, "rfh2" {
+        /// Only when something has no place without it: properties, a JMSType, a correlation or group id that is no 24 bytes, a body
+        /// that is neither text nor bytes; and always for a message that had one.
+        #[default]
+        IfNeeded = "if-needed",
+        /// Always: the receivers are JMS applications.
+        Always = "always",
+        /// Never: the receivers know nothing of it. What has no place without it is lost, with a note.
+        Never = "never",
+    }
+    /// A character that the body's CCSID lacks.
+    Unencodable, "unencodable" {
+        /// The message goes to the dead-letter queue, MQRC 2119.
+        #[default]
+        Error = "error",
+        /// The character becomes the page's question mark, with a note.
+        Substitute = "substitute",
+    }
+    /// Segments of a message (mapping rules, section 7).
+    Segments, "segments" {
+        /// Each segment is a message of its own, of bytes, with Offset and OriginalLength in its properties.
+        #[default]
+        Pass = "pass",
+    }
+    /// Confirmation on delivery, which nobody behind a broker can give as MQ means it (mapping rules, section 2).
+    CodMode, "cod" {
+        /// The message is published, and no confirmation is ever sent; a note says so.
+        #[default]
+        Reject = "reject",
+        /// The confirmation is sent when the broker has the message.
+        AtArrival = "at-arrival",
+        /// The confirmation is sent when the broker's advisory says that the message was consumed.
+        Advisory = "advisory",
+    }
+    /// The end of a group, as ActiveMQ would be told of it (mapping rules, section 7).
+    GroupClose, "group_close" {
+        /// Not: JMSXGroupSeq is MsgSeqNumber.
+        #[default]
+        Never = "never",
+        /// The last message has JMSXGroupSeq -1, which frees the group's consumer; MsgSeqNumber is in a property.
+        OnLast = "on-last",
     }
 }
 
@@ -64,6 +176,11 @@ impl Glob {
     /// A pattern; every text is one.
     pub fn new(pattern: impl Into<String>) -> Self {
         Self(pattern.into())
+    }
+
+    /// The one name that fits, if it is a name and no pattern.
+    pub fn only(&self) -> Option<&str> {
+        (!self.0.contains('*')).then_some(&self.0)
     }
 
     /// Whether `name`, without trailing blanks, fits. Takes time proportional to the product of both lengths at most.
@@ -94,8 +211,8 @@ impl fmt::Display for Glob {
 pub struct Routed {
     /// Where to.
     pub destination: Destination,
-    /// What becomes of the body.
-    pub body: BodyMode,
+    /// How it is mapped.
+    pub treatment: Treatment,
     /// Index of the route that decided; none: the queue of the same name.
     pub route: Option<usize>,
 }
@@ -130,12 +247,7 @@ impl Policy {
                 ),
             });
         }
-        let matches = |condition: &Option<Glob>, name: &str| condition.as_ref().is_none_or(|glob| glob.matches(name));
-        let found = self
-            .routes
-            .iter()
-            .enumerate()
-            .find(|(_, r)| matches(&r.remote_queue, remote_queue) && matches(&r.remote_qmgr, remote_qmgr));
+        let found = self.find(remote_queue, remote_qmgr);
         let destination = match found.and_then(|(_, route)| route.destination.clone()) {
             Some(destination) => destination,
             None if is_object_name(remote_queue) => Destination::Queue(remote_queue.to_owned()),
@@ -147,8 +259,8 @@ impl Policy {
                 });
             }
         };
-        let body = found.map_or(BodyMode::Auto, |(_, route)| route.body);
-        let routed = Routed { destination, body, route: found.map(|(index, _)| index) };
+        let treatment = found.map(|(_, route)| route.treatment).unwrap_or_default();
+        let routed = Routed { destination, treatment, route: found.map(|(index, _)| index) };
         match &routed.destination {
             Destination::Queue(name) if name.starts_with(RESERVED) => Err(Unmappable {
                 reason: reason::NOT_AUTHORIZED,
@@ -159,14 +271,30 @@ impl Policy {
         }
     }
 
+    /// The first route that is for these names, and its index.
+    pub(super) fn find(&self, remote_queue: &str, remote_qmgr: &str) -> Option<(usize, &Route)> {
+        let matches = |condition: &Option<Glob>, name: &str| condition.as_ref().is_none_or(|glob| glob.matches(name));
+        self.routes
+            .iter()
+            .enumerate()
+            .find(|(_, r)| matches(&r.remote_queue, remote_queue) && matches(&r.remote_qmgr, remote_qmgr))
+    }
+
     /// Where replies to `reply_queue` at `reply_qmgr` go: a queue of ours by its route, a queue elsewhere to
     /// `queue://MQ.<queue manager>.<queue>`, which a sending channel drains (mapping rules, section 5).
     ///
     /// # Errors
-    /// Where the names cannot be a destination.
+    /// Where the names cannot be a destination, or no channel leads to that queue manager (MQRC 2087).
     pub fn reply_route(&self, reply_queue: &str, reply_qmgr: &str) -> Result<Destination, Unmappable> {
         if self.is_us(reply_qmgr) {
             return self.route(reply_queue, reply_qmgr).map(|routed| routed.destination);
+        }
+        if !self.qmgrs.is_empty() && !self.qmgrs.iter().any(|known| known == reply_qmgr) {
+            return Err(Unmappable {
+                reason: reason::UNKNOWN_REMOTE_Q_MGR,
+                field: "ReplyToQMgr",
+                text: format!("no channel leads to queue manager {reply_qmgr:?}, where replies must go: define one"),
+            });
         }
         if is_object_name(reply_queue) && is_object_name(reply_qmgr) {
             return Ok(Destination::Queue(format!("MQ.{reply_qmgr}.{reply_queue}")));
@@ -215,7 +343,7 @@ mod tests {
             remote_queue: queue.map(Glob::new),
             remote_qmgr: qmgr.map(Glob::new),
             destination: to.parse().ok(),
-            body: BodyMode::Auto,
+            treatment: Treatment::default(),
         }
     }
 
@@ -228,8 +356,12 @@ mod tests {
                 route(Some("PAY.*"), None, "topic://payments"),
                 route(None, Some("QM2"), "queue://FROM.QM2"),
                 route(Some("TRAP"), None, "queue://MQFERRY.SYNC.X"),
-                Route { body: BodyMode::Bytes, ..route(Some("RAW.*"), None, "") },
+                Route {
+                    treatment: Treatment { body: BodyMode::Bytes, ..Treatment::default() },
+                    ..route(Some("RAW.*"), None, "")
+                },
             ],
+            ..Policy::default()
         }
     }
 
@@ -242,7 +374,7 @@ mod tests {
         assert_eq!(to("OTHER", "AMQGW").as_deref(), Ok("queue://OTHER"));
         assert_eq!(to("OTHER", "").as_deref(), Ok("queue://OTHER"));
         assert_eq!(to("RAW.X", "").as_deref(), Ok("queue://RAW.X"));
-        assert_eq!(policy().route("RAW.X", "").map(|r| r.body), Ok(BodyMode::Bytes));
+        assert_eq!(policy().route("RAW.X", "").map(|r| r.treatment.body), Ok(BodyMode::Bytes));
     }
 
     #[test]
@@ -263,5 +395,8 @@ mod tests {
         assert_eq!(to("R", "AMQGW").as_deref(), Ok("queue://R"));
         assert_eq!(to("R.X", "QM1.A").as_deref(), Ok("queue://MQ.QM1.A.R.X"));
         assert_eq!(to("R>", "QM1"), Err(2152));
+        let known = Policy { qmgrs: vec!["QM1".into()], ..policy() };
+        assert_eq!(known.reply_route("R", "QM1").map(|d| d.to_string()).as_deref(), Ok("queue://MQ.QM1.R"));
+        assert_eq!(known.reply_route("R", "QM9").map_err(|u| u.reason), Err(2087));
     }
 }

@@ -1,9 +1,13 @@
 //! Messages as they lie on a transmission queue, built field by field, and what the mapping makes of them.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use mqferry::mapping::{BodyMode, Glob, Mapped, Policy, Route, Value, publish};
-use mqferry::message::{Chars, Coding, Envelope, Md, Mde, Rfh2, Xqh};
+use mqferry::mapping::{
+    BodyMode, Glob, Mapped, MqMessage, Policy, Publication, Route, Sending, Treatment, Value, publish, to_mq,
+};
+use mqferry::message::{Chars, Coding, Envelope, FieldValue, Md, Mde, Rfh2, Xqh};
 use mqferry::wire::ByteOrder;
 
 /// Some moment, milliseconds since 1970.
@@ -85,6 +89,44 @@ pub fn route(remote_queue: &str, destination: &str, body: BodyMode) -> Route {
         remote_queue: Some(Glob::new(remote_queue)),
         remote_qmgr: None,
         destination: destination.parse().ok(),
-        body,
+        treatment: Treatment { body, ..Treatment::default() },
+    }
+}
+
+/// The sending channel to QM1 for messages that come back.
+pub fn sending(policy: &Policy) -> Sending<'_> {
+    Sending { policy, partner: "QM1", coding: Coding::default(), reply_alias: None }
+}
+
+/// A publication as a message for MQ.
+pub fn back(publication: &Publication) -> MqMessage {
+    to_mq(publication, &sending(&policy()), NOW).unwrap_or_else(|refused| panic!("{refused}\n{publication:#?}"))
+}
+
+/// The fields of a descriptor by name, text as text, but for the two that need not come back.
+pub fn fields(md: &Md, coding: Coding) -> BTreeMap<&'static str, FieldValue> {
+    let all = md.fields(coding).into_iter();
+    all.filter(|(name, _)| !matches!(*name, "Expiry" | "BackoutCount" | "StrucId" | "Version")).collect()
+}
+
+/// Golden rule 4: out and back, the bytes behind the descriptor and the descriptor are the same.
+#[track_caller]
+pub fn assert_comes_back(envelope: &Envelope, what: &str) -> Publication {
+    let publication = map(envelope).publication;
+    assert_is(&back(&publication), envelope, what, &publication);
+    publication
+}
+
+#[track_caller]
+pub fn assert_is(message: &MqMessage, envelope: &Envelope, what: &str, publication: &Publication) {
+    let (came, goes) = (envelope.data(), message.data());
+    if came != goes {
+        let show = |bytes: &[u8]| bytes.escape_ascii().to_string();
+        panic!("{what}: data\n came {}\n goes {}\n by {publication:#?}", show(&came), show(&goes));
+    }
+    assert_eq!(fields(&message.md, message.coding), fields(&envelope.md, envelope.coding), "{what}\n{publication:#?}");
+    if envelope.coding == message.coding {
+        let exempt = Md { expiry: message.md.expiry, backout_count: 0, ..envelope.md.clone() };
+        assert_eq!(message.md, exempt, "{what}");
     }
 }

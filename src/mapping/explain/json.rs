@@ -38,7 +38,7 @@ pub fn to_json(explained: &Explained, file: &str, now_ms: i64) -> Json {
 fn headers(explained: &Explained) -> Vec<Json> {
     let envelope = &explained.envelope;
     let mut budget = MAX_ELEMENTS;
-    envelope
+    explained
         .structures()
         .into_iter()
         .map(|structure| {

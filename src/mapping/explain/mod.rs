@@ -5,9 +5,9 @@ mod text;
 
 use bytes::Bytes;
 
-use crate::message::{Chars, Coding, Description, Envelope, Header};
+use crate::message::{Chars, Coding, Description, Envelope, FieldValue, Header, Structure};
 
-use super::{Destination, Mapped, Policy, Routed, Unmappable, map_to, publish};
+use super::{Destination, Mapped, Policy, Routed, Treatment, Unmappable, map_to, publish};
 
 pub use json::to_json;
 pub use text::to_text;
@@ -21,11 +21,13 @@ pub struct First {
     pub encoding: Option<i32>,
     /// CodedCharSetId.
     pub ccsid: Option<i32>,
+    /// Whether passwords that stand in bridge headers are shown.
+    pub secrets: bool,
 }
 
 impl Default for First {
     fn default() -> Self {
-        Self { format: "MQXMIT".to_owned(), encoding: None, ccsid: None }
+        Self { format: "MQXMIT".to_owned(), encoding: None, ccsid: None, secrets: false }
     }
 }
 
@@ -38,6 +40,30 @@ pub struct Explained {
     pub mapped: Result<Mapped, Unmappable>,
     /// Whether the message tells where it goes; if not, the publication's destination means nothing.
     pub has_destination: bool,
+    /// Whether passwords are shown.
+    secrets: bool,
+}
+
+impl Explained {
+    /// Every structure as a person may see it: passwords and pass tickets of MQCIH, MQIIH and MQSAPH are blanked.
+    fn structures(&self) -> Vec<Structure> {
+        let mut all = self.envelope.structures();
+        if !self.secrets {
+            for (_, value) in all.iter_mut().flat_map(|s| s.fields.iter_mut()).filter(|(name, _)| is_secret(name)) {
+                if !matches!(value, FieldValue::Text(text) if text.is_empty()) {
+                    *value = FieldValue::Text(BLANKED.to_owned());
+                }
+            }
+        }
+        all
+    }
+}
+
+/// What stands instead of a password.
+const BLANKED: &str = "(hidden, --secrets shows it)";
+
+fn is_secret(field: &str) -> bool {
+    matches!(field, "Authenticator" | "Password")
 }
 
 /// Bytes that do not begin with the announced structure.
@@ -96,7 +122,7 @@ pub fn explain(bytes: Bytes, first: &First, policy: Option<&Policy>, now_ms: i64
         }
         (None, None) => map_to(&envelope, &nowhere(), policy, now_ms),
     };
-    Ok(Explained { envelope, mapped, has_destination: names.is_some() })
+    Ok(Explained { envelope, mapped, has_destination: names.is_some(), secrets: first.secrets })
 }
 
 /// Queue and queue manager that the message is for, by its transmission header or else its dead-letter header.
@@ -111,7 +137,7 @@ fn addressed(envelope: &Envelope) -> Option<(String, String)> {
 }
 
 fn nowhere() -> Routed {
-    Routed { destination: Destination::Queue(String::new()), body: super::BodyMode::Auto, route: None }
+    Routed { destination: Destination::Queue(String::new()), treatment: Treatment::default(), route: None }
 }
 
 /// The format that would announce a structure with this eye-catcher.

@@ -20,7 +20,7 @@ pub fn to_text(explained: &Explained, file: &str, now_ms: i64) -> String {
     // The folders come from the JSON form, so that both show the same.
     let json = to_json(explained, file, now_ms);
     let folders = |index: usize| json.get("headers")?.get(index)?.get("folders")?.as_object().cloned();
-    for (index, structure) in envelope.structures().into_iter().enumerate() {
+    for (index, structure) in explained.structures().into_iter().enumerate() {
         heading(&mut out, &format!("{} at {}, {} bytes", structure.name, structure.offset, structure.length));
         let rows = structure.fields.iter().map(|(name, value)| ((*name).to_owned(), field(name, value))).collect();
         table(&mut out, 2, rows);

@@ -1,0 +1,224 @@
+//! The `mcd` and `jms` folders of a publication, written as IBM's JMS client writes them (wire reference, observed, O).
+
+use std::borrow::Cow;
+
+use super::super::body::Mcd;
+use super::super::markup::Element;
+use super::super::render::{self, Place};
+use super::super::{Destination, Value, typed};
+use super::descriptor::comes_back;
+use super::rewrite::{Template, Verdict, same};
+use super::view::View;
+use super::{Context, is_null_text};
+
+/// What the `mcd` folder must say.
+fn mcd(view: &View<'_>) -> Mcd {
+    let publication = view.publication;
+    let mut mcd = Mcd { null_text: is_null_text(view), ..Mcd::default() };
+    let class = view.class().into_owned();
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    match publication.message_type.as_deref().map(parts_of_type) {
+        Some(Type::Parts { domain, set, kind, format }) => {
+            mcd.domain = some(domain).or(Some(class));
+            (mcd.set, mcd.kind, mcd.format) = (some(set), some(kind), format.and_then(some));
+        }
+        Some(Type::Plain(kind)) => (mcd.domain, mcd.kind) = (Some(class), some(kind)),
+        None => mcd.domain = Some(class),
+    }
+    mcd
+}
+
+/// A JMSType as IBM's client reads it.
+enum Type<'a> {
+    Plain(&'a str),
+    Parts { domain: &'a str, set: &'a str, kind: &'a str, format: Option<&'a str> },
+}
+
+fn parts_of_type(text: &str) -> Type<'_> {
+    let parts = text.strip_prefix("mcd://").and_then(|rest| {
+        let (domain, rest) = rest.split_once('/')?;
+        let (set, rest) = rest.split_once('/')?;
+        let (kind, format) = match rest.split_once("?format=") {
+            Some((kind, format)) => (kind, Some(format)),
+            None => (rest, None),
+        };
+        Some(Type::Parts { domain, set, kind, format })
+    });
+    parts.unwrap_or(Type::Plain(text))
+}
+
+/// The `mcd` folder: as it came where it still says what the publication says.
+pub(super) fn mcd_folder(template: Option<&Template<'_>>, view: &View<'_>, context: &Context<'_>) -> String {
+    let wanted = mcd(view);
+    let extras: Vec<_> = view.ours_under("MQFERRY_mcd_").collect();
+    if let Some(template) = template {
+        let was = Mcd::of(&template.root);
+        let usual = if context.format == "MQSTR" { "jms_text" } else { "jms_bytes" };
+        let same_domain =
+            was.domain == wanted.domain || (was.domain.is_none() && wanted.domain.as_deref() == Some(usual));
+        let same_type = was.jms_type() == view.publication.message_type;
+        if same_domain && same_type && was.null_text == wanted.null_text && has_all(&template.root, &MCD, &extras) {
+            return template.text().to_owned();
+        }
+    }
+    let mut out = String::from("<mcd>");
+    for (name, text) in [("Msd", &wanted.domain), ("Set", &wanted.set), ("Type", &wanted.kind), ("Fmt", &wanted.format)]
+    {
+        if let Some(text) = text {
+            write_text(&mut out, name, text);
+        }
+    }
+    if wanted.null_text {
+        out.push_str("<msgbody xsi:nil=\"true\"></msgbody>");
+    }
+    for (name, value) in extras {
+        render::element(&mut out, name, &value, Place::Folder);
+    }
+    out.push_str("</mcd>");
+    out
+}
+
+/// Elements of these folders that the mapping knows; others are properties.
+pub(in crate::mapping) const MCD: [&str; 5] = ["Msd", "Set", "Type", "Fmt", "msgbody"];
+pub(in crate::mapping) const JMS: [&str; 9] = ["Dst", "Rto", "Dlv", "Pri", "Exp", "Tms", "Cid", "Gid", "Seq"];
+
+/// Whether a folder's further elements and the properties that they became are the same.
+fn has_all(root: &Element, known: &[&str], extras: &[(&str, Cow<'_, Value>)]) -> bool {
+    let others = || root.children.iter().filter(|child| !known.contains(&child.name.as_str()));
+    let held = |element: &Element| match typed::value(element) {
+        Ok(value) if element.children.is_empty() => {
+            extras.iter().find(|(name, _)| *name == element.name).is_none_or(|(_, now)| same(now, &value))
+        }
+        _ => true,
+    };
+    others().all(held) && extras.iter().all(|(name, _)| others().any(|element| element.name == *name))
+}
+
+fn write_text(out: &mut String, name: &str, text: &str) {
+    out.push('<');
+    out.push_str(name);
+    out.push('>');
+    render::escape(out, text, Place::Folder);
+    out.push_str("</");
+    out.push_str(name);
+    out.push('>');
+}
+
+/// What the `jms` folder must say, element by element in IBM's order.
+fn jms<'a>(view: &View<'a>, context: &Context<'_>) -> Vec<(&'a str, Cow<'a, Value>)> {
+    let publication = view.publication;
+    let string = |text: String| Some(Cow::Owned(Value::String(text)));
+    let number = |number: i64| string(number.to_string());
+    let said = |name: &str| view.int(name).and_then(|value| number(i64::from(value)));
+    let destination = match view.our_text("MQFERRY_Dst").filter(|_| !context.is_moved) {
+        Some(text) => text.into_owned(),
+        None => format!("queue:///{}", context.queue),
+    };
+    let priority = said("MQFERRY_jms_Pri")
+        .or_else(|| (publication.priority != 4).then(|| number(i64::from(publication.priority))).flatten());
+    let delivery = said("MQFERRY_jms_Dlv").or_else(|| number(if publication.persistent { 2 } else { 1 }));
+    let expires = match publication.expires_at_ms.filter(|at| *at != 0) {
+        Some(at) => number(at),
+        None => view.ours("MQFERRY_Exp").and_then(|exp| match exp.as_ref() {
+            Value::Long(at) => number(*at),
+            _ => None,
+        }),
+    };
+    let group = view.our_text("MQFERRY_jms_Gid").map(Cow::into_owned).or_else(|| publication.group_id.clone());
+    let sequence = said("MQFERRY_jms_Seq").or_else(|| {
+        let number_in_group = publication.group_sequence.filter(|number| *number >= 1);
+        number_in_group.or_else(|| view.int("JMS_IBM_MQMD_MsgSeqNumber")).and_then(|n| number(i64::from(n)))
+    });
+    let known = [
+        ("Dst", string(destination)),
+        ("Rto", reply_text(view, context).and_then(string)),
+        ("Tms", number(publication.timestamp_ms.unwrap_or(0))),
+        ("Exp", expires),
+        ("Cid", publication.correlation_id.clone().and_then(string)),
+        ("Pri", priority),
+        ("Dlv", delivery),
+        ("Gid", group.clone().and_then(string)),
+        ("Seq", sequence.filter(|_| group.is_some() || publication.group_sequence.is_some())),
+    ];
+    let mut all: Vec<_> = known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    all.extend(view.ours_under("MQFERRY_jms_").filter(|(name, _)| !JMS.contains(name)));
+    all
+}
+
+/// `Rto`: as it came while the reply queue is, else as IBM's client would write it.
+fn reply_text(view: &View<'_>, context: &Context<'_>) -> Option<String> {
+    let came = view.our_text("MQFERRY_Rto").filter(|_| context.reply.is_unchanged);
+    match (&view.publication.reply_to, came) {
+        (_, Some(text)) => Some(text.into_owned()),
+        (Some(topic @ Destination::Topic(_)), None) => Some(topic.to_string()),
+        _ if context.reply.queue.is_empty() => None,
+        _ if context.reply.is_unchanged => None, // it had none
+        _ => Some(format!("queue:///{}", context.reply.queue)),
+    }
+}
+
+/// The `jms` folder, as it came but for what changed.
+pub(super) fn jms_folder(template: Option<&Template<'_>>, view: &View<'_>, context: &Context<'_>) -> Option<String> {
+    let wanted = jms(view, context);
+    let Some(template) = template else {
+        let mut out = String::from("<jms>");
+        for (name, value) in &wanted {
+            render::element(&mut out, name, value, Place::Folder);
+        }
+        out.push_str("</jms>");
+        return Some(out);
+    };
+    let now = |name: &str| wanted.iter().find(|(wanted, _)| *wanted == name).map(|(_, value)| value.as_ref());
+    // What was not there is added only where no field of the descriptor says it.
+    let is_new = |name: &str| template.root.child(name).is_none();
+    let publication = view.publication;
+    let needs_no_folder = |name: &str| match name {
+        "Cid" => publication.correlation_id.as_deref().is_none_or(comes_back),
+        "Gid" => publication.group_id.as_deref().is_none_or(comes_back),
+        known => JMS.contains(&known),
+    };
+    let mut added = String::new();
+    for (name, value) in wanted.iter().filter(|(name, _)| is_new(name) && !needs_no_folder(name)) {
+        render::element(&mut added, name, value, Place::Folder);
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    let judge = |index: usize, element: &Element| {
+        let name = element.name.as_str();
+        let is_property = JMS.contains(&name) || (typed::value(element).is_ok() && element.children.is_empty());
+        if !seen.insert(name.to_owned()) || !is_property {
+            return Verdict::Keep;
+        }
+        let is_same = |now: &Value| match (JMS.contains(&name), now) {
+            (true, Value::String(now)) => element.text.trim() == now || element.text == *now,
+            _ => typed::value(element).is_ok_and(|was| same(&was, now)),
+        };
+        match (name, now(name)) {
+            ("Dst", _) if !context.is_moved || queue_of(&element.text) == Some(context.queue) => Verdict::Keep,
+            ("Exp", _) if context.expires_as_before => Verdict::Keep,
+            ("Pri" | "Dlv", Some(now)) if is_same(now) => Verdict::Keep,
+            ("Pri", None) if element.text.trim() == "4" => Verdict::Keep, // IBM's client leaves it out, others do not
+            (_, Some(now)) if is_same(now) => Verdict::Keep,
+            (_, Some(now)) if JMS.contains(&name) => with_text(template, index, element, now),
+            (_, Some(now)) => template.with_value(index, element, now),
+            (_, None) => Verdict::Drop,
+        }
+    };
+    template.rewritten(judge, &added)
+}
+
+/// A known element with another text; other writers than IBM's client give these types, which stay.
+fn with_text(template: &Template<'_>, index: usize, element: &Element, now: &Value) -> Verdict {
+    let Value::String(text) = now else { return template.with_value(index, element, now) };
+    let typed = match (typed::kind(element), text.parse::<i64>()) {
+        ("i8" | "int", Ok(number)) => Value::Long(number),
+        ("i4", Ok(number)) => i32::try_from(number).map_or_else(|_| now.clone(), Value::Int),
+        _ => now.clone(),
+    };
+    template.with_value(index, element, &typed)
+}
+
+/// The queue in `queue:///Q`, `queue://QM/Q` or either with `?options`.
+fn queue_of(text: &str) -> Option<&str> {
+    let (_, rest) = text.strip_prefix("queue://")?.split_once('/')?;
+    rest.split('?').next()
+}

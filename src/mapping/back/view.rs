@@ -1,0 +1,198 @@
+//! What a publication's properties mean on the way to MQ: fields of the descriptor, things of ours, and the application's own
+//! properties under the names and with the types that they had.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use bytes::Bytes;
+
+use super::super::properties::{self, ESCAPE, HOPS, KEPT};
+use super::super::{Body, Publication, Value, id};
+
+/// A publication, read once.
+pub(in crate::mapping) struct View<'a> {
+    /// The publication.
+    pub(in crate::mapping) publication: &'a Publication,
+    /// Properties of the application by the names they have in MQ, and what is ours and goes to MQ.
+    pub(in crate::mapping) application: BTreeMap<Cow<'a, str>, Cow<'a, Value>>,
+    /// It came from MQ, by a property that every message from there has: what it lacks is blank, not ours to fill in.
+    pub(in crate::mapping) is_from_mq: bool,
+    /// One line each: what could not be kept.
+    pub(in crate::mapping) notes: Vec<String>,
+}
+
+/// Properties that a provider of JMS sets by itself, and that say nothing of the message.
+const PROVIDERS: [&str; 9] = [
+    "JMSXUserID",
+    "JMSXGroupID",
+    "JMSXGroupSeq",
+    "JMSXDeliveryCount",
+    "JMSXState",
+    "JMSXProducerTXID",
+    "JMSXConsumerTXID",
+    "JMSXRcvTimestamp",
+    "JMSXGroupFirstForConsumer",
+];
+
+/// Content types that stand for a message class and not for something that the application said.
+const CONTENT_TYPES: [&str; 3] = ["application/octet-stream", "application/x-java-serialized-object", "text/plain"];
+
+impl<'a> View<'a> {
+    pub(in crate::mapping) fn of(publication: &'a Publication) -> Self {
+        let properties = &publication.properties;
+        let list = |marker: &str| -> HashSet<&str> {
+            match properties.get(marker) {
+                Some(Value::String(names)) => names.split(' ').collect(),
+                _ => HashSet::new(),
+            }
+        };
+        let (bin, char, escaped) = (list("MQFERRY_bin"), list("MQFERRY_char"), list("MQFERRY_escaped"));
+        let mut view = Self {
+            publication,
+            application: BTreeMap::new(),
+            is_from_mq: properties.contains_key("JMS_IBM_PutApplType"),
+            notes: Vec::new(),
+        };
+        for (written, value) in properties {
+            let Some(name) = application_name(written, value) else { continue };
+            let listed = properties::listed_name(written);
+            let is = |list: &HashSet<&str>| !list.is_empty() && list.contains(listed.as_ref());
+            let mut value = Cow::Borrowed(value);
+            if is(&escaped) {
+                value = view.restored(&name, value, |text| properties::restore_text(text).map(Value::String));
+            }
+            if is(&bin) {
+                value =
+                    view.restored(&name, value, |text| id::unhex(text).map(|bytes| Value::Bytes(Bytes::from(bytes))));
+            } else if is(&char) {
+                value = view.restored(&name, value, |text| {
+                    let mut units = text.encode_utf16();
+                    units.next().filter(|_| units.next().is_none()).map(Value::Char)
+                });
+            }
+            view.application.insert(name, value);
+        }
+        view
+    }
+
+    /// The value as it was, or as it is where the application has changed it into something else.
+    fn restored(
+        &mut self,
+        name: &str,
+        value: Cow<'a, Value>,
+        make: impl FnOnce(&str) -> Option<Value>,
+    ) -> Cow<'a, Value> {
+        match value.as_ref() {
+            Value::String(text) => match make(text) {
+                Some(made) => Cow::Owned(made),
+                None => {
+                    self.notes.push(format!("property {name:?} is no longer what it was in MQ: it goes as a string"));
+                    value
+                }
+            },
+            _ => value,
+        }
+    }
+
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        self.publication.properties.get(name)
+    }
+
+    /// A number under this name; text of digits counts, as JMS converts it.
+    pub(in crate::mapping) fn int(&self, name: &str) -> Option<i32> {
+        match self.get(name)? {
+            Value::Int(v) => Some(*v),
+            Value::Byte(v) => Some(i32::from(*v)),
+            Value::Short(v) => Some(i32::from(*v)),
+            Value::Long(v) => i32::try_from(*v).ok(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Text under this name.
+    pub(in crate::mapping) fn text(&self, name: &str) -> Option<&'a str> {
+        match self.get(name)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether this name is true.
+    pub(in crate::mapping) fn is_true(&self, name: &str) -> bool {
+        match self.get(name) {
+            Some(Value::Boolean(v)) => *v,
+            Some(Value::String(text)) => text.eq_ignore_ascii_case("true"),
+            _ => false,
+        }
+    }
+
+    /// A value of ours as it was before it became a property.
+    pub(in crate::mapping) fn ours(&self, name: &str) -> Option<Cow<'a, Value>> {
+        let value = self.get(name)?;
+        let is = |marker: &str| self.text(marker).is_some_and(|names| names.split(' ').any(|listed| listed == name));
+        let Value::String(text) = value else { return Some(Cow::Borrowed(value)) };
+        let text: Cow<'a, str> = match properties::restore_text(text) {
+            Some(restored) if is("MQFERRY_escaped") => restored.into(),
+            _ => text.as_str().into(),
+        };
+        Some(match id::unhex(&text) {
+            Some(bytes) if is("MQFERRY_bin") => Cow::Owned(Value::Bytes(bytes.into())),
+            _ => match text {
+                Cow::Borrowed(_) => Cow::Borrowed(value),
+                Cow::Owned(text) => Cow::Owned(Value::String(text)),
+            },
+        })
+    }
+
+    /// Text of ours as it was before it became a property.
+    pub(in crate::mapping) fn our_text(&self, name: &str) -> Option<Cow<'a, str>> {
+        match self.ours(name)? {
+            Cow::Borrowed(Value::String(text)) => Some(Cow::Borrowed(text)),
+            Cow::Owned(Value::String(text)) => Some(Cow::Owned(text)),
+            _ => None,
+        }
+    }
+
+    /// Properties of ours whose names begin so: what follows, and the value.
+    pub(in crate::mapping) fn ours_under(
+        &self,
+        prefix: &'static str,
+    ) -> impl Iterator<Item = (&'a str, Cow<'a, Value>)> + '_ {
+        self.publication
+            .properties
+            .range(prefix.to_owned()..)
+            .map_while(move |(name, _)| Some((name.as_str(), name.strip_prefix(prefix)?)))
+            .filter_map(|(name, rest)| Some((rest, self.ours(name)?)))
+    }
+
+    /// The message class that the body stands for, as `Msd` names it: what it was in MQ where it had to be published as another.
+    pub(in crate::mapping) fn class(&self) -> Cow<'a, str> {
+        let now = match &self.publication.body {
+            Body::Empty => "jms_none",
+            Body::Text(_) => "jms_text",
+            Body::Bytes(_) => "jms_bytes",
+            Body::Map(_) => "jms_map",
+            Body::Stream(_) => "jms_stream",
+            Body::Object(_) => "jms_object",
+        };
+        self.our_text("MQFERRY_Msd").unwrap_or(Cow::Borrowed(now))
+    }
+}
+
+/// The name that a property has in MQ; none for what is no property there.
+fn application_name<'a>(written: &'a str, value: &Value) -> Option<Cow<'a, str>> {
+    if let Some(escaped) = written.strip_prefix(ESCAPE) {
+        return Some(Cow::Owned(properties::restore_beyond_bmp(escaped)));
+    }
+    if written.starts_with("MQFERRY_") {
+        return (KEPT.contains(&written) && written != HOPS).then_some(Cow::Borrowed(written));
+    }
+    if let Some(field) = written.strip_prefix("JMS_AMQP_") {
+        let said = matches!(field, "ContentType" | "ContentEncoding")
+            && !matches!(value, Value::String(text) if CONTENT_TYPES.iter().any(|known| text.starts_with(known)));
+        return said.then_some(Cow::Borrowed(written));
+    }
+    let is_providers = written.starts_with("JMSActiveMQBroker") || PROVIDERS.contains(&written);
+    (!is_providers && !properties::is_descriptor(written)).then_some(Cow::Borrowed(written))
+}
