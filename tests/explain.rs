@@ -222,3 +222,102 @@ fn the_command_says_in_one_line_what_is_no_message() {
     assert_eq!(both.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&both.stdout).lines().count(), 1);
 }
+
+// ---- the way back ----
+
+/// Out by one command, back by another: the bytes behind the descriptor are those of IBM's sample, and so are its fields.
+#[test]
+fn the_command_goes_the_other_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for file in [
+        "001-xqh-md1-e273-c1208.bin",
+        "006-xqh-md1-e273-c37.bin",
+        "021-xqh-md1-e546-c500.bin",
+        "057-xqh-dlh-e273-c819.bin",
+        "108-xqh-mde-e273.bin",
+        "117-chain-xqh-mde-rfh2-e273.bin",
+        "118-chain-xqh-dlh-rfh2-rfh2-e273.bin",
+        "121-chain-mixed-e273.bin",
+    ] {
+        let run = mqferry().args(["explain", &path(file), "--json"]).output().expect("a run");
+        let whole: Json = serde_json::from_slice(&run.stdout).expect("an object");
+        for (n, json) in [&whole, &whole["publication"]].into_iter().enumerate() {
+            let (publication, out) = (folder.path().join("p.json"), folder.path().join(format!("{n}.bin")));
+            std::fs::write(&publication, json.to_string()).expect("a file");
+            let run = mqferry()
+                .arg("explain")
+                .arg("--from-publication")
+                .arg(&publication)
+                .arg("--out")
+                .arg(&out)
+                .args(["--rqmname", "QM1", "--json"])
+                .output()
+                .expect("a run");
+            assert!(run.status.success(), "{file} {}", String::from_utf8_lossy(&run.stderr));
+            let back: Json = serde_json::from_slice(&run.stdout).expect("an object");
+            let bytes = std::fs::read(&out).expect("the message");
+            assert_eq!(bytes.get(428..), read(file).get(428..), "{file}");
+            assert_eq!(back["headers"][0]["fields"]["RemoteQMgrName"], "QM1");
+            let (mut came, mut goes) = (whole["headers"][1]["fields"].clone(), back["headers"][1]["fields"].clone());
+            for fields in [&mut came, &mut goes] {
+                fields["Expiry"] = Json::Null;
+                fields["BackoutCount"] = Json::Null;
+            }
+            assert_eq!(goes, came, "{file}");
+        }
+    }
+}
+
+#[test]
+fn a_publication_of_the_brokers_side_becomes_a_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("p.json");
+    let publication = json!({
+        "destination": "queue://MQ.QM1.ORDERS",
+        "message_id": "ID:host-40411-1:1:1:1",
+        "correlation_id": "order-4711",
+        "reply_to": "queue://ANSWERS",
+        "properties": {"colour": {"type": "string", "value": "red"}, "n": {"type": "int", "value": 7}},
+        "body": {"kind": "text", "text": "Grüße"},
+    });
+    std::fs::write(&file, publication.to_string()).expect("a file");
+    let run = mqferry()
+        .arg("explain")
+        .arg("--from-publication")
+        .arg(&file)
+        .args(["--rqmname", "QM1", "--json"])
+        .output()
+        .expect("a run");
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let json: Json = serde_json::from_slice(&run.stdout).expect("an object");
+    let structures: Vec<_> =
+        json["headers"].as_array().expect("headers").iter().map(|h| h["structure"].clone()).collect();
+    assert_eq!(structures, ["MQXQH", "MQMD", "MQRFH2"]);
+    assert_eq!(json["headers"][0]["fields"]["RemoteQName"], "ORDERS");
+    let md = &json["headers"][1]["fields"];
+    assert_eq!((&md["MsgType"], &md["ReplyToQ"], &md["Format"]), (&json!(1), &json!("ANSWERS"), &json!("MQHRF2")));
+    assert_eq!(md["CorrelId"], format!("6f726465722d34373131{}", "00".repeat(14)));
+    let folders = &json["headers"][2]["folders"];
+    assert_eq!(folders["usr"]["n"], json!({"type": "i4", "value": 7}));
+    assert_eq!(folders["jms"]["Cid"]["value"], "order-4711");
+    assert_eq!(folders["mcd"]["Msd"]["value"], "jms_text");
+
+    std::fs::write(&file, "{\"destination\": 1}").expect("a file");
+    let run = mqferry().arg("explain").arg("--from-publication").arg(&file).output().expect("a run");
+    assert_eq!(run.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&run.stderr).into_owned();
+    assert!(error.lines().count() == 1 && error.contains("destination"), "{error}");
+}
+
+#[test]
+fn passwords_are_hidden_unless_asked_for() {
+    let mut bytes = read("113-cih-e273.bin").to_vec();
+    bytes[92..100].copy_from_slice(b"PASSWORD"); // Authenticator (wire reference, headers, D)
+    let shown = |secrets: bool| {
+        let first = First { secrets, ..first("MQCICS") };
+        let explained = explain(bytes.clone().into(), &first, None, NOW).expect("an MQCIH");
+        to_json(&explained, "f", NOW)["headers"][0]["fields"]["Authenticator"].clone()
+    };
+    assert_eq!(shown(false), "(hidden, --secrets shows it)");
+    assert_eq!(shown(true), "PASSWORD");
+}

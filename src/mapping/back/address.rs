@@ -34,6 +34,11 @@ pub(super) struct ReplyTo {
 /// Where none of these gives a name that a queue can have.
 pub(super) fn target(view: &View<'_>, sending: &Sending<'_>) -> Result<Target, Unmappable> {
     let destination = &view.publication.destination;
+    if *destination == Destination::Queue(String::new()) {
+        // Only `explain` has such a publication: of a message that did not say where it goes.
+        let treatment = Treatment::default();
+        return Ok(Target { queue: String::new(), qmgr: sending.partner.to_owned(), treatment });
+    }
     let (queue, qmgr) = named(destination, sending)
         .or_else(|| routed(destination, sending.policy).map(|queue| (queue, sending.partner.to_owned())))
         .or_else(|| match (destination, view.our_text("MQFERRY_RemoteQ")) {

@@ -140,7 +140,9 @@ fn add_ours(view: &mut View<'_>, gateway: &str, always: bool) {
     }
     if always || headers::needs_rfh2(view) {
         let all = hops::with(hops.as_deref().unwrap_or_default(), gateway);
-        view.application.insert(HOPS.into(), Cow::Owned(Value::String(all)));
+        if !gateway.is_empty() {
+            view.application.insert(HOPS.into(), Cow::Owned(Value::String(all)));
+        }
         if let (Some(text), false) = (&view.publication.message_id, view.is_from_mq)
             && descriptor::of_mq(text).is_none()
         {

@@ -13,8 +13,8 @@ use crate::message::{FieldValue, Header};
 /// The object: `file`, `headers`, `body`, `publication`, `notes`.
 pub fn to_json(explained: &Explained, file: &str, now_ms: i64) -> Json {
     let body = &explained.envelope.body;
-    let publication = explained.mapped.as_ref().ok().map(|mapped| {
-        let mut json = shape::to_json(&mapped.publication, now_ms);
+    let publication = explained.publication().map(|publication| {
+        let mut json = shape::to_json(publication, now_ms);
         if let (false, Some(destination)) = (explained.has_destination, json.get_mut("destination")) {
             *destination = Json::Null;
         }

@@ -2,15 +2,17 @@
 
 mod json;
 mod text;
+mod way_back;
 
 use bytes::Bytes;
 
 use crate::message::{Chars, Coding, Description, Envelope, FieldValue, Header, Structure};
 
-use super::{Destination, Mapped, Policy, Routed, Treatment, Unmappable, map_to, publish};
+use super::{Destination, Mapped, Policy, Publication, Routed, Treatment, Unmappable, map_to, publish};
 
 pub use json::to_json;
 pub use text::to_text;
+pub use way_back::{Back, NoWayBack, back};
 
 /// How the first structure of a file is described; what is not said is read from its eye-catcher and version.
 #[derive(Clone, Debug)]
@@ -42,9 +44,18 @@ pub struct Explained {
     pub has_destination: bool,
     /// Whether passwords are shown.
     secrets: bool,
+    /// The publication that became this message, if it is shown on the way back.
+    way_back: Option<Publication>,
+    /// What the way back has to say.
+    notes: Vec<String>,
 }
 
 impl Explained {
+    /// The publication that it becomes, or on the way back, that became it.
+    fn publication(&self) -> Option<&Publication> {
+        self.way_back.as_ref().or_else(|| self.mapped.as_ref().ok().map(|mapped| &mapped.publication))
+    }
+
     /// Every structure as a person may see it: passwords and pass tickets of MQCIH, MQIIH and MQSAPH are blanked.
     fn structures(&self) -> Vec<Structure> {
         let mut all = self.envelope.structures();
@@ -122,7 +133,14 @@ pub fn explain(bytes: Bytes, first: &First, policy: Option<&Policy>, now_ms: i64
         }
         (None, None) => map_to(&envelope, &nowhere(), policy, now_ms),
     };
-    Ok(Explained { envelope, mapped, has_destination: names.is_some(), secrets: first.secrets })
+    Ok(Explained {
+        envelope,
+        mapped,
+        has_destination: names.is_some(),
+        secrets: first.secrets,
+        way_back: None,
+        notes: Vec::new(),
+    })
 }
 
 /// Queue and queue manager that the message is for, by its transmission header or else its dead-letter header.
@@ -164,6 +182,9 @@ fn likely_format(bytes: &[u8]) -> Option<&'static str> {
 
 /// The notes of both: what was odd in the message, and what the mapping has to say.
 fn notes(explained: &Explained) -> Vec<String> {
+    if explained.way_back.is_some() {
+        return explained.notes.clone();
+    }
     let mut notes = match &explained.mapped {
         Ok(mapped) => mapped.notes.clone(), // the envelope's are among them
         Err(unmappable) => {

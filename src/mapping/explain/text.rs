@@ -32,9 +32,9 @@ pub fn to_text(explained: &Explained, file: &str, now_ms: i64) -> String {
     let format = if body.format.is_empty() { "blank" } else { &body.format };
     let about = format!("format {format}, CCSID {}, encoding {}", body.ccsid, body.encoding);
     heading(&mut out, &format!("Body at {}, {} bytes: {about}", body.offset, body.len()));
-    match &explained.mapped {
-        Ok(mapped) => publication(&mut out, &mapped.publication, explained.has_destination, now_ms),
-        Err(_) => heading(&mut out, "No publication"),
+    match explained.publication() {
+        Some(shown) => publication(&mut out, shown, explained.has_destination, now_ms),
+        None => heading(&mut out, "No publication"),
     }
     let notes = notes(explained);
     if !notes.is_empty() {
