@@ -88,6 +88,7 @@ impl Gateway {
                 luwid: Luwid([0xAB; 8]),
                 last_batch: Vec::new(),
                 after_reset: false,
+                at_heartbeat: None,
             };
             status.committed(&record, 0);
         });

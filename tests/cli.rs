@@ -258,6 +258,7 @@ async fn store_with(dir: &Path, publications: Vec<Publication>) {
         luwid,
         last_batch: Vec::new(),
         after_reset: false,
+        at_heartbeat: None,
     };
     assert!(matches!(unit.commit(record).await, Outcome::Committed));
     claim.release().await;

@@ -342,6 +342,7 @@ mod tests {
             luwid: Luwid([1; 8]),
             last_batch: Vec::new(),
             after_reset: false,
+            at_heartbeat: None,
         }
     }
 

@@ -21,6 +21,8 @@ const MD_MSG_ID: usize = MD + 48;
 pub(crate) struct Assembly {
     sequence: i32,
     length: usize,
+    /// MSH offset 8 of the first segment.
+    first_data_length: i32,
     collected: usize,
     parts: Vec<Part>,
     byte_order: ByteOrder,
@@ -67,6 +69,7 @@ impl Assembly {
         let mut message = Self {
             sequence: msh.sequence,
             length,
+            first_data_length: msh.data_length,
             collected: 0,
             parts: Vec::new(),
             byte_order: tsh.byte_order,
@@ -109,9 +112,14 @@ impl Assembly {
         }
         let (msh, data) =
             segment.msh().map_err(|error| PartnerError::malformed(STATE, StatusCode::PROTOCOL_MSH_ERROR, &error))?;
-        let total = usize::try_from(msh.message_length) == Ok(self.length);
-        let here = usize::try_from(msh.data_length) == Ok(data.len());
-        let lengths_fit = total || here;
+        let is = |value: i32, length: usize| usize::try_from(value) == Ok(length);
+        let total = is(msh.message_length, self.length);
+        let here = is(msh.data_length, data.len());
+        // Where offset 16 tells nothing, offset 8 may be one of the others: an offset, or a size that is the same in all
+        // segments. A wrong guess is never silent: then the message has 20 bytes too few or too many at its end.
+        let other = msh.message_length == 0
+            && (is(msh.data_length, self.collected) || msh.data_length == self.first_data_length);
+        let lengths_fit = total || here || other;
         if msh.sequence == self.sequence && (lengths_fit || dialect.msh_recognition == MshRecognition::Always) {
             return Ok(data);
         }

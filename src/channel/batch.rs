@@ -30,6 +30,8 @@ pub(crate) struct Batch {
     persistent: bool,
     /// Place in the record of the last message if that was a repeat.
     repeat_at: Option<usize>,
+    /// A heartbeat committed it, and nothing of it has come since: perhaps that was all.
+    rests: bool,
 }
 
 impl Batch {
@@ -45,7 +47,18 @@ impl Batch {
             uncommitted: 0,
             persistent: false,
             repeat_at: None,
+            rests: false,
         }
+    }
+
+    /// Whether it may be over: a heartbeat that named it committed it, and nothing has come since.
+    pub(crate) fn rests(&self) -> bool {
+        self.rests
+    }
+
+    /// Whether a message with this LUWID is one of its own.
+    pub(crate) fn admits_as_one(&self, luwid: Luwid) -> bool {
+        luwid.is_zero() || luwid == self.luwid
     }
 
     /// Whether a message with this LUWID belongs to the batch. A zero LUWID fits any batch, and a batch of nothing but
@@ -64,6 +77,7 @@ impl Batch {
     pub(crate) fn add(&mut self, name: MessageName, recognised: Recognised, non_persistent: bool, record: &SyncRecord) {
         self.names.push(name);
         self.messages += 1;
+        self.rests = false;
         match recognised {
             Recognised::New => {
                 self.uncommitted += 1;
@@ -111,7 +125,21 @@ impl Batch {
             luwid: self.luwid,
             last_batch,
             after_reset: false,
+            at_heartbeat: None,
         }
+    }
+
+    /// The record of a commit at a heartbeat that named the batch. If the heartbeat was meant as the request for
+    /// confirmation, a question that names LUWID and number is answered by it; if it was not, nothing is said of the
+    /// batch that could make the sender delete messages that follow.
+    pub(crate) fn heartbeat_record(&self, old: &SyncRecord, head: i32, wrap: i32, partner_id: &str) -> SyncRecord {
+        SyncRecord { at_heartbeat: Some((self.luwid, head)), ..self.early_record(old, wrap, partner_id) }
+    }
+
+    /// What was delivered so far is committed with this record, and the batch may be over.
+    pub(crate) fn committed_at_heartbeat(&mut self, record: &SyncRecord) {
+        self.committed_early(record);
+        self.rests = true;
     }
 
     /// The record of an early commit: names are added, number and LUWID stay those of the last confirmed batch, so

@@ -38,6 +38,10 @@ pub struct SyncRecord {
     /// A reset was received and no message since: the partner may begin with `sequence + 1` or, as the wire
     /// reference leaves it open, with `sequence + 2` (channel flow 3, U).
     pub after_reset: bool,
+    /// A batch that was committed at a HEARTBEAT which named it, and the number of its last message then. Its names are in
+    /// `last_batch`; number and LUWID above are still those of the batch before, for the heartbeat may have been no
+    /// more than one (channel flow 5, BATCHHB), and messages of that batch may have followed that nobody has.
+    pub at_heartbeat: Option<(Luwid, i32)>,
 }
 
 impl SyncRecord {
@@ -49,6 +53,7 @@ impl SyncRecord {
             luwid: Luwid::ZERO,
             last_batch: Vec::new(),
             after_reset: false,
+            at_heartbeat: None,
         }
     }
 

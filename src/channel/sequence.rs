@@ -47,6 +47,9 @@ pub struct Start {
 pub struct Sequence {
     wrap: i32,
     head: i32,
+    /// The last number that the record names, its own or, behind it, that of a message that was committed and never
+    /// confirmed. A sender that keeps no copy of such messages begins behind them.
+    ahead: i32,
     /// The last number of this connection, repeats included.
     cursor: Option<i32>,
     start: Start,
@@ -55,12 +58,13 @@ pub struct Sequence {
 impl Sequence {
     /// At the start of a connection.
     pub fn new(record: &SyncRecord, wrap: i32, start: Start) -> Self {
-        Self { wrap, head: record.sequence, cursor: None, start }
+        let ahead = record.last_batch.last().map_or(record.sequence, |name| name.sequence);
+        Self { wrap, head: record.sequence, ahead, cursor: None, start }
     }
 
     /// Begins anew after RESET_DATA.
     pub fn reset(&mut self, last: i32, start: Start) {
-        *self = Self { wrap: self.wrap, head: last, cursor: None, start };
+        *self = Self { wrap: self.wrap, head: last, ahead: last, cursor: None, start };
     }
 
     /// The last number taken as new, or the record's.
@@ -85,9 +89,11 @@ impl Sequence {
     pub fn take(&mut self, name: MessageName, named: &[MessageName]) -> Result<Recognised, DoesNotFollow> {
         let number = name.sequence;
         let follows = self.cursor.is_none_or(|cursor| number == following(cursor, self.wrap));
-        if follows && named.contains(&name) {
+        if follows && let Some(at) = named.iter().position(|known| *known == name) {
             self.cursor = Some(number);
-            if number == following(self.head, self.wrap) {
+            // Behind the head's own name are messages that were committed and never confirmed.
+            let head = named.iter().position(|known| known.sequence == self.head);
+            if head.is_none_or(|head| at > head) {
                 self.head = number;
             }
             return Ok(Recognised::Repeat);
@@ -96,8 +102,9 @@ impl Sequence {
         let first = self.cursor.is_none();
         let skipped = first && (self.start.skip_one || self.start.only_skipped) && number == following(next, self.wrap);
         let straight = follows && number == next && !(first && self.start.only_skipped);
+        let behind_them = first && number == following(self.ahead, self.wrap);
         let any = first && self.start.any && (1..=self.wrap).contains(&number);
-        if straight || skipped || any {
+        if straight || skipped || any || (behind_them && !self.start.only_skipped) {
             self.cursor = Some(number);
             self.head = number;
             return Ok(Recognised::New);
@@ -117,14 +124,18 @@ mod tests {
     }
 
     fn after(sequence: i32, wrap: i32) -> Sequence {
-        let record = SyncRecord {
+        Sequence::new(&after_record(sequence), wrap, Start::default())
+    }
+
+    fn after_record(sequence: i32) -> SyncRecord {
+        SyncRecord {
             partner_id: String::new(),
             sequence,
             luwid: Luwid::ZERO,
             last_batch: Vec::new(),
             after_reset: false,
-        };
-        Sequence::new(&record, wrap, Start::default())
+            at_heartbeat: None,
+        }
     }
 
     #[test]
@@ -135,6 +146,20 @@ mod tests {
         let mut sequence = after(99, 100);
         assert_eq!(sequence.take(name(100, 1), &[]), Ok(Recognised::New));
         assert_eq!(sequence.take(name(1, 1), &[]), Ok(Recognised::New));
+    }
+
+    #[test]
+    fn a_sender_may_begin_again_or_behind_what_it_never_asked_about() {
+        let record = SyncRecord { last_batch: vec![name(5, 5), name(6, 6), name(7, 7)], ..after_record(5) };
+        let begin = |number| Sequence::new(&record, 100, Start::default()).take(name(number, 9), &record.last_batch);
+        assert_eq!(begin(8), Ok(Recognised::New));
+        assert_eq!(begin(6), Ok(Recognised::New), "another message: the sender lost those that were named");
+        assert_eq!(begin(7), Err(DoesNotFollow { expected: 6, found: 7, named: true }));
+        assert_eq!(begin(9), Err(DoesNotFollow { expected: 6, found: 9, named: false }));
+        let mut again = Sequence::new(&record, 100, Start::default());
+        assert_eq!(again.take(name(6, 6), &record.last_batch), Ok(Recognised::Repeat));
+        assert_eq!(again.take(name(7, 9), &record.last_batch), Ok(Recognised::New), "and those behind it");
+        assert_eq!(again.take(name(8, 8), &record.last_batch), Ok(Recognised::New));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::conversation::Conversation;
 use super::death::{Fate, Step};
-use super::speech::{ConfirmRequest, DataLength};
+use super::speech::{BatchHeartbeat, Close, ConfirmRequest, DataLength};
 use super::sync_file::InDoubt;
 use super::transmission::{HEADER_LENGTH, KEPT, rewrite};
 use super::xmitq::Xmitq;
@@ -32,18 +32,28 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
     /// whether the partner wants the channel to end.
     pub(super) async fn batch(&mut self, luwid: Luwid, most: u16) -> Result<bool, PartnerError> {
         let first = following(self.xmitq.sync().sequence, self.options.seqwrap);
-        let rides = self.options.speech.confirm == ConfirmRequest::OnLastMessage;
+        let speech = &self.options.speech;
         let mut batch = InDoubt { luwid, first, last: first, count: 0, end: 0 };
+        let mut rides = false;
+        let mut goodbye = false;
         while let Some(message) = self.xmitq.take()? {
             if batch.count > 0 {
                 batch.last = following(batch.last, self.options.seqwrap);
             }
             batch.count += 1;
             batch.end = self.xmitq.position();
-            let last = batch.count >= u32::from(most) || !self.xmitq.has_more()?;
-            let segments = self.segments(message, batch.last, luwid, last && rides)?;
+            let full = batch.count >= u32::from(most);
+            let last = full || !self.xmitq.has_more()?;
+            rides = speech.confirm == ConfirmRequest::OnLastMessage
+                || (speech.full_batch_on_last && full && speech.confirm != ConfirmRequest::Never);
+            goodbye = last && speech.close == Close::WithRequest && !self.xmitq.has_more()?;
+            if last && rides {
+                self.batch_heartbeat(luwid).await?;
+            }
+            let segments = self.segments(message, batch.last, luwid, request_flags(last && rides, goodbye))?;
             if last && rides {
                 self.xmitq.update(|sync| sync.in_doubt = Some(batch))?;
+                self.half_a_request(segments.first()).await?;
             }
             self.message(&segments).await?;
             if last {
@@ -57,9 +67,18 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
                 self.interrupted(&batch).await?;
             }
         }
+        if speech.confirm == ConfirmRequest::Never {
+            self.conversation.flush().await?;
+            // It is gone, and no batch was confirmed.
+            self.xmitq.update(|sync| (sync.head, sync.sequence) = (batch.end, batch.last))?;
+            self.report.confirmed += u64::from(batch.count);
+            return Ok(false);
+        }
         if !rides {
+            self.batch_heartbeat(luwid).await?;
             self.xmitq.update(|sync| sync.in_doubt = Some(batch))?;
-            let request = self.confirm_request(&batch);
+            let request = self.confirm_request(&batch, request_flags(true, goodbye));
+            self.half_a_request(Some(&request)).await?;
             self.conversation.send(&request).await?;
         }
         self.conversation.flush().await?;
@@ -75,7 +94,43 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
         self.report.confirmed += u64::from(batch.count);
         self.report.batches += 1;
         self.report.dlq_used += u64::from(flags.contains(ControlFlags1::DLQ_USED));
-        Ok(flags.intersects(ControlFlags1::REQUEST_CLOSE | ControlFlags1::CLOSE_CHANNEL))
+        Ok(goodbye || flags.intersects(ControlFlags1::REQUEST_CLOSE | ControlFlags1::CLOSE_CHANNEL))
+    }
+
+    /// Where the death of half a request is due, that half, and the death.
+    async fn half_a_request(&mut self, request: Option<&Segment>) -> Result<(), PartnerError> {
+        if let Some(request) = request.filter(|_| self.fate.waits_at(Step::ConfirmRequestHalfSent)) {
+            self.conversation.send_half(request);
+            self.conversation.flush().await?;
+        }
+        self.die(Step::ConfirmRequestHalfSent)
+    }
+
+    /// The heartbeat before the request, if this speaker has one. Whatever it is answered, the request follows.
+    async fn batch_heartbeat(&mut self, luwid: Luwid) -> Result<(), PartnerError> {
+        let speech = &self.options.speech;
+        let (asks, luwid) = match speech.batch_heartbeat {
+            BatchHeartbeat::None => return Ok(()),
+            BatchHeartbeat::Plain => (ControlFlags1::CONFIRM_REQUEST, Luwid::ZERO),
+            BatchHeartbeat::WithLuwid => (ControlFlags1::CONFIRM_REQUEST, luwid),
+            BatchHeartbeat::Unasked => (ControlFlags1::empty(), Luwid::ZERO),
+        };
+        let tsh = speech.tsh(SegmentType::HEARTBEAT).with_flags(asks | speech.habit()).with_luwid(luwid);
+        self.conversation.send(&Segment::new(tsh, Bytes::new())).await?;
+        if asks.is_empty() {
+            return Ok(());
+        }
+        self.conversation.flush().await?;
+        let during = "to a heartbeat in a batch";
+        let answer = self.conversation.expect(self.options.answer_timeout, during).await?;
+        match answer.tsh.segment_type {
+            SegmentType::HEARTBEAT => {
+                self.report.heartbeats += 1;
+                Ok(())
+            }
+            SegmentType::STATUS_DATA => Err(PartnerError::Refused { status: answer.status()?, during }),
+            other => Err(PartnerError::Protocol(format!("{other} came as answer {during}"))),
+        }
     }
 
     fn die(&mut self, step: Step) -> Result<(), PartnerError> {
@@ -101,7 +156,7 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
         mut message: Vec<u8>,
         number: i32,
         luwid: Luwid,
-        confirm: bool,
+        asks: ControlFlags1,
     ) -> Result<Vec<Segment>, PartnerError> {
         let (speech, agreed) = (&self.options.speech, self.agreed);
         let data = message.len().saturating_sub(HEADER_LENGTH);
@@ -127,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
             let mut flags = ControlFlags1::empty();
             flags.set(ControlFlags1::FIRST, at == 0);
             flags.set(ControlFlags1::LAST, end == message.len());
-            flags.set(ControlFlags1::CONFIRM_REQUEST, confirm && end == message.len());
+            flags.set(asks, end == message.len());
             let body = if has_msh {
                 let msh = Msh {
                     sequence: number,
@@ -139,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
                     segment_number: if unsplit {
                         speech.unsplit_segment_number
                     } else {
-                        speech.first_segment_number + whole(segments.len())
+                        speech.first_segment_number + if speech.counts_segments { whole(segments.len()) } else { 0 }
                     },
                     message_length: if at == 0 || speech.total_in_continuations { total } else { 0 },
                 };
@@ -150,26 +205,36 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
             } else {
                 part
             };
+            let named = at == 0 || speech.luwid_in_continuations;
+            let tsh = if named { tsh } else { tsh.with_luwid(Luwid::ZERO) };
             segments.push(Segment::new(tsh.with_flags(flags), body));
             at = end;
         }
         Ok(segments)
     }
 
-    fn confirm_request(&self, batch: &InDoubt) -> Segment {
+    fn confirm_request(&self, batch: &InDoubt, asks: ControlFlags1) -> Segment {
         let speech = &self.options.speech;
         let order = speech.byte_order;
         let (segment_type, body) = match speech.confirm {
             ConfirmRequest::ResyncData => (SegmentType::RESYNC_DATA, Reset::new(batch.last).encode(order)),
             ConfirmRequest::EmptyMessageData => (SegmentType::MESSAGE_DATA, Bytes::new()),
             ConfirmRequest::Heartbeat => (SegmentType::HEARTBEAT, Bytes::new()),
-            ConfirmRequest::StatusData | ConfirmRequest::OnLastMessage if speech.confirm_body => {
+            ConfirmRequest::EmptyMsh => {
+                let msh = Msh { sequence: batch.last, data_length: 0, segment_number: 0, message_length: 0 };
+                (SegmentType::MESSAGE_DATA, Bytes::copy_from_slice(&msh.encode(order, speech.alphabet)))
+            }
+            ConfirmRequest::StatusData if speech.confirm_body => {
                 (SegmentType::STATUS_DATA, Status::with_value(StatusCode::OK, batch.last).encode(order))
             }
-            ConfirmRequest::StatusData | ConfirmRequest::OnLastMessage => (SegmentType::STATUS_DATA, Bytes::new()),
+            ConfirmRequest::StatusData | ConfirmRequest::OnLastMessage | ConfirmRequest::Never => {
+                (SegmentType::STATUS_DATA, Bytes::new())
+            }
         };
-        let flags = ControlFlags1::CONFIRM_REQUEST | speech.habit();
-        Segment::new(speech.tsh(segment_type).with_flags(flags).with_luwid(batch.luwid), body)
+        // A heartbeat without LUWID is only a heartbeat.
+        let unnamed = speech.confirm_without_luwid && segment_type != SegmentType::HEARTBEAT;
+        let luwid = if unnamed { Luwid::ZERO } else { batch.luwid };
+        Segment::new(speech.tsh(segment_type).with_flags(asks | speech.habit()).with_luwid(luwid), body)
     }
 
     /// Waits for the answer to the request that is on its way. A definite no backs the batch out; anything else but a
@@ -249,6 +314,14 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
         self.conversation.send(&Segment::new(tsh, Bytes::new())).await?;
         self.conversation.flush().await
     }
+}
+
+/// Flags of a segment that asks for confirmation, and perhaps ends the channel too.
+fn request_flags(asks: bool, ends: bool) -> ControlFlags1 {
+    let mut flags = ControlFlags1::empty();
+    flags.set(ControlFlags1::CONFIRM_REQUEST, asks);
+    flags.set(ControlFlags1::CLOSE_CHANNEL, asks && ends);
+    flags
 }
 
 /// The number after this one; 1 after SEQWRAP (wire reference, channel flow 3, D).

@@ -9,6 +9,8 @@ pub enum Step {
     MidSegment,
     /// A message is sent, and the batch goes on.
     BetweenMessages,
+    /// The batch is recorded as in doubt, and half of the segment that asks is sent.
+    ConfirmRequestHalfSent,
     /// The confirmation is asked for.
     ConfirmRequestSent,
     /// Half of the answer is read.

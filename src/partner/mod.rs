@@ -33,7 +33,8 @@ pub use negotiate::Agreed;
 pub use options::{Options, Report};
 pub use sender::{ping, run};
 pub use speech::{
-    Close, ConfirmRequest, DataLength, LuwidStyle, ResetNumber, Resync, ResyncBody, ResyncCarrier, Speech,
+    BatchHeartbeat, Close, ConfirmRequest, DataLength, IdLength, LuwidStyle, ResetNumber, Resync, ResyncBody,
+    ResyncCarrier, Speech,
 };
 pub use sync_file::{ChannelSync, InDoubt};
 pub use xmitq::{Putter, Xmitq};

@@ -3,6 +3,7 @@
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::conversation::Conversation;
+use super::speech::{IdLength, Speech};
 use super::{Options, PartnerError, Report};
 use crate::wire::initial_data::{Fap4, Fap9, Fap11};
 use crate::wire::name::{BadName, Name};
@@ -43,11 +44,18 @@ pub(super) fn offer(options: &Options) -> Result<InitialData, PartnerError> {
     let bad = |what: &str, error: BadName| PartnerError::Option(format!("{what}: {error}"));
     let mut cap_flags1 = CapFlags1::MSG_SEQ | CapFlags1::CONVERSION_CAPABLE;
     cap_flags1.set(CapFlags1::SPLIT_MESSAGE, speech.split);
+    cap_flags1.set(CapFlags1::REQUEST_SECURITY, speech.security_request);
     let mut cap_flags2 = CapFlags2::empty();
     cap_flags2.set(CapFlags2::DIST_LIST_CAPABLE, speech.distribution_lists);
     cap_flags2.set(CapFlags2::FAST_MESSAGES_REQUIRED, speech.fast_messages);
+    cap_flags2.set(CapFlags2::DUAL_UOW, speech.dual_uow);
     let mut msg_comp_list = [0xFF; 16];
+    let mut hdr_comp_list = [0, 0xFF];
     msg_comp_list[0] = 0;
+    if speech.compression {
+        // MQCOMPRESS_SYSTEM 8, MQCOMPRESS_RLE 1
+        (hdr_comp_list[0], msg_comp_list[0]) = (8, 1);
+    }
     let mut pal = [0xFF; 20];
     pal[..2].fill(0);
     let mut offer = InitialData {
@@ -72,7 +80,7 @@ pub(super) fn offer(options: &Options) -> Result<InitialData, PartnerError> {
         fap9: Some(Fap9 {
             err_flags2: ErrFlags2::empty(),
             reserved103: 0,
-            hdr_comp_list: [0, 0xFF],
+            hdr_comp_list,
             msg_comp_list,
             reserved122: 0,
             ssl_key_reset: 0,
@@ -89,12 +97,15 @@ pub(super) fn offer(options: &Options) -> Result<InitialData, PartnerError> {
         fap11: Some(Fap11 { pal, nonce: [0; 12] }),
         rest: bytes::Bytes::new(),
     };
-    cut_to_level(&mut offer);
+    cut_to_level(&mut offer, speech.id_length);
     Ok(offer)
 }
 
-/// Leaves out what the offer's FAP level does not have.
-fn cut_to_level(offer: &mut InitialData) {
+/// Leaves out what the offer's FAP level does not have, if the speaker does.
+fn cut_to_level(offer: &mut InitialData, length: IdLength) {
+    if length == IdLength::Longest {
+        return;
+    }
     if offer.fap_level < 11 {
         offer.fap11 = None;
     }
@@ -133,8 +144,8 @@ pub(super) async fn negotiate<S: AsyncRead + AsyncWrite>(
             return agree(&offer, &theirs);
         }
         let before = offer.clone();
-        take_up(&mut offer, &theirs)?;
-        if offer == before {
+        take_up(&mut offer, &theirs, speech)?;
+        if offer == before && !speech.repeats_fap_level {
             return Err(PartnerError::Negotiation(format!(
                 "the partner refuses {} {} and proposes nothing that can be changed",
                 theirs.err_flags1, theirs.ecap_flags1
@@ -146,7 +157,7 @@ pub(super) async fn negotiate<S: AsyncRead + AsyncWrite>(
 }
 
 /// Changes the offer to what the partner would accept, as far as that is within our own limits.
-fn take_up(offer: &mut InitialData, theirs: &InitialData) -> Result<(), PartnerError> {
+fn take_up(offer: &mut InitialData, theirs: &InitialData, speech: &Speech) -> Result<(), PartnerError> {
     if theirs.err_flags1.contains(ErrFlags1::SEQ_WRAP_VALUE) || offer.seq_wrap != theirs.seq_wrap {
         return Err(PartnerError::Negotiation(format!(
             "SEQWRAP is {} here and {} there; it must be equal",
@@ -158,7 +169,9 @@ fn take_up(offer: &mut InitialData, theirs: &InitialData) -> Result<(), PartnerE
             return Err(PartnerError::Negotiation(format!("the partner refuses our {what}")));
         }
     }
-    offer.fap_level = offer.fap_level.min(theirs.fap_level.max(1));
+    if !speech.repeats_fap_level {
+        offer.fap_level = offer.fap_level.min(theirs.fap_level.max(1));
+    }
     offer.max_transmission_size = smaller(offer.max_transmission_size, theirs.max_transmission_size);
     offer.max_msg_size = smaller(offer.max_msg_size, theirs.max_msg_size);
     offer.max_msg_per_batch = offer.max_msg_per_batch.min(theirs.max_msg_per_batch.max(1));
@@ -170,7 +183,13 @@ fn take_up(offer: &mut InitialData, theirs: &InitialData) -> Result<(), PartnerE
     if let (Some(mine), Some(their)) = (&mut offer.fap9, &theirs.fap9) {
         mine.cap_flags3.remove(their.ecap_flags3);
     }
-    cut_to_level(offer);
+    if let Some(mine) = &mut offer.fap9 {
+        // What the partner refuses, or has no words for, is not offered again.
+        (mine.hdr_comp_list[0], mine.msg_comp_list[0]) = (0, 0);
+    }
+    if speech.id_length == IdLength::OfLevel {
+        cut_to_level(offer, speech.id_length);
+    }
     Ok(())
 }
 

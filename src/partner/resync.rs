@@ -31,6 +31,10 @@ pub(super) async fn resync<S: AsyncRead + AsyncWrite>(
     let &ChannelSync { sequence, luwid, in_doubt, .. } = xmitq.sync();
     let history = !luwid.is_zero();
     if let Some(batch) = in_doubt {
+        if options.speech.resync == Resync::Never {
+            xmitq.update(ChannelSync::back_out)?;
+            return Ok(Some(batch.luwid));
+        }
         return match ask(conversation, options, batch.luwid, batch.last).await? {
             Answer::Same => {
                 xmitq.update(ChannelSync::commit)?;
@@ -39,7 +43,8 @@ pub(super) async fn resync<S: AsyncRead + AsyncWrite>(
                 report.batches += 1;
                 Ok(None)
             }
-            Answer::Other(other, _) if other == luwid => {
+            // Its last is an earlier one of ours.
+            Answer::Other(other, number) if other == luwid || number.is_some_and(|number| number <= sequence) => {
                 xmitq.update(ChannelSync::back_out)?;
                 report.resync_backed_out += 1;
                 Ok(Some(batch.luwid))
@@ -58,7 +63,7 @@ pub(super) async fn resync<S: AsyncRead + AsyncWrite>(
         };
     }
     let asks = match options.speech.resync {
-        Resync::InDoubt => false,
+        Resync::InDoubt | Resync::Never => false,
         Resync::EachStart => true,
         Resync::WithHistory => history,
     };
@@ -85,14 +90,19 @@ async fn ask<S: AsyncRead + AsyncWrite>(
     let numbered = |rest: &[u8]| Reset { sequence: number, rest: bytes::Bytes::copy_from_slice(rest) }.encode(order);
     let (segment_type, body) = match (speech.resync_carrier, speech.resync_body) {
         (ResyncCarrier::ResyncData, ResyncBody::Number) => (SegmentType::RESYNC_DATA, numbered(&[])),
-        (ResyncCarrier::ResyncData, ResyncBody::NumberLuwid) => (SegmentType::RESYNC_DATA, numbered(&luwid.0)),
+        (ResyncCarrier::ResyncData, ResyncBody::NumberLuwid | ResyncBody::LuwidInBody) => {
+            (SegmentType::RESYNC_DATA, numbered(&luwid.0))
+        }
         (ResyncCarrier::ResyncData, ResyncBody::Empty) => (SegmentType::RESYNC_DATA, bytes::Bytes::new()),
         (ResyncCarrier::StatusData, ResyncBody::Empty) => (SegmentType::STATUS_DATA, bytes::Bytes::new()),
+        (ResyncCarrier::MessageData, _) => (SegmentType::MESSAGE_DATA, bytes::Bytes::new()),
         (ResyncCarrier::StatusData, _) => {
             (SegmentType::STATUS_DATA, Status::with_value(StatusCode::OK, number).encode(order))
         }
     };
-    let tsh = speech.tsh(segment_type).with_flags(ControlFlags1::CONFIRM_REQUEST).with_luwid(luwid);
+    let in_body = segment_type == SegmentType::RESYNC_DATA && speech.resync_body == ResyncBody::LuwidInBody;
+    let flags = ControlFlags1::CONFIRM_REQUEST | speech.habit();
+    let tsh = speech.tsh(segment_type).with_flags(flags).with_luwid(if in_body { Luwid::ZERO } else { luwid });
     conversation.send(&Segment::new(tsh, body)).await?;
     conversation.flush().await?;
     let during = "to the question about a batch";
@@ -136,7 +146,7 @@ pub(super) async fn reset<S: AsyncRead + AsyncWrite>(
         ResetNumber::Next => next,
         ResetNumber::Last => next.saturating_sub(1),
     };
-    let mut flags = ControlFlags1::empty();
+    let mut flags = speech.habit();
     flags.set(ControlFlags1::CONFIRM_REQUEST, speech.reset_confirm);
     let tsh = speech.tsh(SegmentType::RESET_DATA).with_flags(flags);
     conversation.send(&Segment::new(tsh, Reset::new(number).encode(speech.byte_order))).await?;

@@ -13,7 +13,7 @@ use super::conversation::Conversation;
 use super::death::{Fate, Step};
 use super::negotiate::negotiate;
 use super::resync::{reset, resync};
-use super::speech::{Close, LuwidStyle, Speech};
+use super::speech::{Close, ConfirmRequest, LuwidStyle, Speech};
 use super::xmitq::Xmitq;
 use super::{Options, PartnerError, Report};
 use crate::wire::{ByteOrder, ControlFlags1, Luwid, Ping, Segment, SegmentType, Status, StatusCode};
@@ -70,7 +70,8 @@ pub async fn ping(options: &Options, length: usize) -> Result<(), PartnerError> 
     negotiate(&mut conversation, options, &mut Report::default()).await?;
     let data: Bytes = (0..=255).cycle().take(length).collect();
     let body = Ping { data: data.clone() }.encode(speech.byte_order);
-    conversation.send(&Segment::new(speech.tsh(SegmentType::PING_DATA), body)).await?;
+    let tsh = speech.tsh(SegmentType::PING_DATA).with_flags(speech.habit());
+    conversation.send(&Segment::new(tsh, body)).await?;
     conversation.flush().await?;
     let during = "to a ping";
     let answer = conversation.expect(options.answer_timeout, during).await?;
@@ -126,12 +127,17 @@ impl Start<'_> {
         self.xmitq.rewind();
         let mut running =
             Running { conversation, options, agreed: &agreed, xmitq: self.xmitq, report: self.report, fate: self.fate };
+        let mut endless = None;
         let mut most = options.first_batchsz.map_or(agreed.batchsz, |first| first.clamp(1, agreed.batchsz));
         loop {
             if !running.rest().await? {
                 break;
             }
-            if running.batch(self.luwids.next(&options.speech), most).await? {
+            let luwid = match options.speech.confirm {
+                ConfirmRequest::Never => *endless.get_or_insert_with(|| self.luwids.next(&options.speech)),
+                _ => self.luwids.next(&options.speech),
+            };
+            if running.batch(luwid, most).await? {
                 running.report.close_requests += 1;
                 break;
             }
@@ -220,11 +226,19 @@ impl<S: AsyncRead + AsyncWrite> Running<'_, S> {
         let status = match speech.close {
             Close::Status => Status::OK,
             Close::StatusTimeout => Status::new(StatusCode::TIMEOUT_EXPIRED),
-            Close::Connection => return Ok(()),
+            Close::StatusUserClosed => Status::new(StatusCode::USER_CLOSED),
+            Close::WithRequest | Close::Connection => return Ok(()),
         };
-        let flags = ControlFlags1::CLOSE_CHANNEL | speech.habit();
+        let mut flags = ControlFlags1::CLOSE_CHANNEL | speech.habit();
+        flags.set(ControlFlags1::CONFIRM_REQUEST, speech.close_asks);
         let tsh = speech.tsh(SegmentType::STATUS_DATA).with_flags(flags);
-        self.conversation.send(&Segment::new(tsh, status.encode(speech.byte_order))).await
+        self.conversation.send(&Segment::new(tsh, status.encode(speech.byte_order))).await?;
+        if speech.close_asks {
+            self.conversation.flush().await?;
+            // The answer, or the end: either will do.
+            let _ = timeout(self.options.answer_timeout, self.conversation.receive()).await;
+        }
+        Ok(())
     }
 }
 

@@ -23,6 +23,16 @@ pub struct Speech {
     pub fast_messages: bool,
     /// Whether it can take distribution lists (CapFlags2 0x01).
     pub distribution_lists: bool,
+    /// Whether it offers pipelining, two units of work at once (CapFlags2 0x08).
+    pub dual_uow: bool,
+    /// Whether it asks for a security exchange (CapFlags1 0x10), which Hitachi passes over (D).
+    pub security_request: bool,
+    /// Whether it offers to compress, from FAP 9 on.
+    pub compression: bool,
+    /// How long its INITIAL_DATA is (channel flow 1.4).
+    pub id_length: IdLength,
+    /// Whether it repeats its own FAP level after a counter-proposal of a lower one; the lower one holds all the same.
+    pub repeats_fap_level: bool,
     /// ControlFlags1 of INITIAL_DATA: 0x01 of a C-style sender, 0x31 of Java (O).
     pub initial_data_flags: u8,
     /// Whether HEARTBEAT, STATUS_DATA and the like carry FIRST and LAST.
@@ -37,12 +47,23 @@ pub struct Speech {
     pub unsplit_segment_number: i32,
     /// MSH offset 12 in the first segment of a split message: 0 or 1 (channel flow 10).
     pub first_segment_number: i32,
+    /// Whether MSH offset 12 counts in the segments of a split message; else it is the same in all (channel flow 4, U).
+    pub counts_segments: bool,
+    /// Whether a message's later segments name its LUWID too; else they have zero there.
+    pub luwid_in_continuations: bool,
     /// Whether MSH offset 16 is the total in continuations too; else zero there (channel flow 4, U).
     pub total_in_continuations: bool,
     /// How it asks for the confirmation of a batch (channel flow 5, U).
     pub confirm: ConfirmRequest,
     /// Whether a request on a STATUS_DATA of its own has a body: length 12, code 0, last number (channel flow 10).
     pub confirm_body: bool,
+    /// Whether such a request leaves the LUWID zero (channel flow 5, last row of the table).
+    pub confirm_without_luwid: bool,
+    /// Whether a batch that is full has its request on the last message, whatever `confirm` says of the others (channel
+    /// flow 5: two forms).
+    pub full_batch_on_last: bool,
+    /// What it sends before it asks (channel flow 5: BATCHHB).
+    pub batch_heartbeat: BatchHeartbeat,
     /// When it asks what the receiver last committed (channel flow 3, U).
     pub resync: Resync,
     /// In what segment it asks that.
@@ -57,6 +78,8 @@ pub struct Speech {
     pub reset_confirm: bool,
     /// How it ends a channel (channel flow 7, U).
     pub close: Close,
+    /// Whether it wants that answered.
+    pub close_asks: bool,
 }
 
 impl Default for Speech {
@@ -70,6 +93,11 @@ impl Default for Speech {
             split: true,
             fast_messages: true,
             distribution_lists: true,
+            dual_uow: false,
+            security_request: false,
+            compression: false,
+            id_length: IdLength::OfLevel,
+            repeats_fap_level: false,
             initial_data_flags: 0x01,
             first_last_everywhere: false,
             luwid: LuwidStyle::SecondsCounter,
@@ -77,9 +105,14 @@ impl Default for Speech {
             data_length: DataLength::InSegment,
             unsplit_segment_number: 0,
             first_segment_number: 0,
+            counts_segments: true,
+            luwid_in_continuations: true,
             total_in_continuations: true,
             confirm: ConfirmRequest::OnLastMessage,
             confirm_body: false,
+            confirm_without_luwid: false,
+            full_batch_on_last: false,
+            batch_heartbeat: BatchHeartbeat::None,
             resync: Resync::InDoubt,
             resync_carrier: ResyncCarrier::ResyncData,
             resync_body: ResyncBody::Number,
@@ -87,6 +120,7 @@ impl Default for Speech {
             reset_number: ResetNumber::Next,
             reset_confirm: false,
             close: Close::Status,
+            close_asks: false,
         }
     }
 }
@@ -111,6 +145,30 @@ impl Speech {
             _ => tsh,
         }
     }
+}
+
+/// How long INITIAL_DATA is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IdLength {
+    /// As its FAP level has it.
+    OfLevel,
+    /// As the level of the first offer has it, also after a counter-proposal of a lower one.
+    OfFirstOffer,
+    /// 208 bytes at any level: seen answered by a queue manager (O).
+    Longest,
+}
+
+/// A heartbeat in an open batch, before its confirmation is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BatchHeartbeat {
+    /// There is none.
+    None,
+    /// CONFIRM_REQUEST, zero LUWID.
+    Plain,
+    /// CONFIRM_REQUEST and the batch's LUWID.
+    WithLuwid,
+    /// No CONFIRM_REQUEST: nothing is waited for.
+    Unasked,
 }
 
 /// What a sender puts into a LUWID (wire reference, segments 6).
@@ -144,8 +202,12 @@ pub enum ConfirmRequest {
     ResyncData,
     /// A MESSAGE_DATA without body.
     EmptyMessageData,
+    /// A MESSAGE_DATA with the MSH of no message.
+    EmptyMsh,
     /// A HEARTBEAT with the LUWID.
     Heartbeat,
+    /// Never: fast messages, of which the sender keeps no copy.
+    Never,
 }
 
 /// When the sender asks what the receiver last committed.
@@ -157,6 +219,8 @@ pub enum Resync {
     EachStart,
     /// At each start but the first.
     WithHistory,
+    /// Never: what is in doubt is just sent again.
+    Never,
 }
 
 /// In what segment it asks.
@@ -166,6 +230,8 @@ pub enum ResyncCarrier {
     ResyncData,
     /// STATUS_DATA.
     StatusData,
+    /// MESSAGE_DATA without body.
+    MessageData,
 }
 
 /// What the question holds besides the LUWID of its header.
@@ -175,6 +241,8 @@ pub enum ResyncBody {
     Number,
     /// Length, number, LUWID.
     NumberLuwid,
+    /// The same, and no LUWID in the header.
+    LuwidInBody,
     /// Nothing.
     Empty,
 }
@@ -195,6 +263,10 @@ pub enum Close {
     Status,
     /// STATUS_DATA with code 8, CLOSE_CHANNEL.
     StatusTimeout,
+    /// STATUS_DATA with code 7, CLOSE_CHANNEL.
+    StatusUserClosed,
+    /// CLOSE_CHANNEL on the last batch's request for confirmation, when nothing is left to send.
+    WithRequest,
     /// It closes the connection.
     Connection,
 }

@@ -76,6 +76,9 @@ struct SyncText {
     sequence: i32,
     luwid: String,
     after_reset: bool,
+    /// LUWID (16 hex digits) and number of a batch that a heartbeat committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at_heartbeat: Option<(String, i32)>,
     /// Number and MsgId (48 hex digits) of each message.
     last_batch: Vec<(i32, String)>,
 }
@@ -101,6 +104,7 @@ impl LeaseRecord {
                 sequence: sync.sequence,
                 luwid: sync.luwid.to_string(),
                 after_reset: sync.after_reset,
+                at_heartbeat: sync.at_heartbeat.map(|(luwid, number)| (luwid.to_string(), number)),
                 last_batch: sync.last_batch.iter().map(|name| (name.sequence, hex(&name.msg_id))).collect(),
             }),
         };
@@ -155,6 +159,10 @@ impl TryFrom<SyncText> for SyncRecord {
             luwid: Luwid(unhex("luwid", &text.luwid)?),
             last_batch,
             after_reset: text.after_reset,
+            at_heartbeat: match text.at_heartbeat {
+                Some((luwid, number)) => Some((Luwid(unhex("LUWID in at_heartbeat", &luwid)?), number)),
+                None => None,
+            },
         })
     }
 }
@@ -244,6 +252,7 @@ mod tests {
                     msg_id: *b"AMQ QMA         \x01\x02\x03\x04\x05\x06\x07\xff",
                 }],
                 after_reset: false,
+                at_heartbeat: None,
             }),
         }
     }

@@ -74,6 +74,30 @@ fn however_it_is_cut() {
     }
 }
 
+/// Offset 8 may be the bytes here, the sender's buffer, or an offset; offset 16 the total or, in continuations, zero.
+#[test]
+fn whatever_the_msh_of_a_continuation_says_besides_its_number() {
+    let sizes = [600, 500, 100];
+    for offset_8 in 0..3 {
+        for offset_16 in [1200, 0] {
+            let mut talk = after_43();
+            let mut from = 0;
+            for (mut segment, size) in cut(44, &sizes, true).into_iter().zip(sizes) {
+                let mut body = segment.body.to_vec();
+                let value = [size, 1024, from][offset_8];
+                body[8..12].copy_from_slice(&ByteOrder::Little.i32_bytes(i32::try_from(value).unwrap()));
+                if from > 0 {
+                    body[16..20].copy_from_slice(&ByteOrder::Little.i32_bytes(offset_16));
+                }
+                segment.body = body.into();
+                from += size;
+                talk.partner_sends(segment);
+            }
+            assert_eq!(talk.target_sees(44).parts.concat().len(), 1200, "{offset_8} {offset_16}");
+        }
+    }
+}
+
 #[test]
 fn small_pieces_are_not_kept_one_by_one() {
     let mut talk = after_43();

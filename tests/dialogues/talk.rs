@@ -95,6 +95,7 @@ pub fn record(sequence: i32, luwid: Luwid, named: impl IntoIterator<Item = i32>)
         luwid,
         last_batch: named.into_iter().map(name).collect(),
         after_reset: false,
+        at_heartbeat: None,
     }
 }
 

@@ -114,6 +114,7 @@ pub(crate) fn record(luwid: Luwid, numbers: impl IntoIterator<Item = u32>) -> Sy
         luwid,
         last_batch,
         after_reset: false,
+        at_heartbeat: None,
     }
 }
 

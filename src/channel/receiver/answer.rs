@@ -39,17 +39,30 @@ impl Channel {
         let number = number.filter(|&number| number != 0);
         let compared = self.definition.dialect.resync_number == ResyncNumber::Compared;
         let carrier = Carrier::from(segment.tsh.segment_type);
+        // What a heartbeat committed is over only for a sender that says so, by naming its last number.
+        let at_heartbeat = number.is_some_and(|number| self.record.at_heartbeat == Some((luwid, number)));
         let request = Request {
             carrier,
             luwid,
             first: self.first,
             open: match &self.work {
+                Work::Open(batch) if batch.rests() && !batch.admits_as_one(luwid) => None,
                 Work::Open(batch) => Some(batch.luwid),
                 Work::Idle | Work::Committing(_) => None,
             },
-            last: self.record.luwid,
-            number_committed: !compared || number.is_none_or(|number| self.record.covers(number)),
+            last: if at_heartbeat { luwid } else { self.record.luwid },
+            number_committed: !compared || at_heartbeat || number.is_none_or(|number| self.record.covers(number)),
         };
+        if let Work::Open(batch) = &self.work
+            && batch.rests()
+            && carrier == Carrier::Heartbeat
+            && batch.luwid == luwid
+        {
+            // It is committed already.
+            let flags = self.confirm_flags(line);
+            line.send(SegmentType::HEARTBEAT, flags, luwid, Bytes::new());
+            return Ok(Next::GoOn);
+        }
         match decide(&request) {
             Decision::Commit => self.commit_batch(line, segment.tsh.segment_type, closes(segment)),
             Decision::Repeat => self.tell(line, carrier, luwid, number.unwrap_or(self.record.sequence)),
@@ -179,7 +192,7 @@ impl Channel {
 
     pub(super) fn reset_data(&mut self, line: &mut Line, segment: &Segment) -> Result<Next, PartnerError> {
         let state = "taking a reset";
-        if !matches!(self.work, Work::Idle) {
+        if !self.between_batches() {
             return Err(PartnerError::new(
                 state,
                 StatusCode::PROTOCOL_GENERAL,
@@ -204,6 +217,7 @@ impl Channel {
             sequence: (reset.sequence - 1).max(0),
             last_batch: Vec::new(),
             after_reset: after,
+            at_heartbeat: None,
             ..self.record.clone()
         };
         let start = if after { after_reset(self.numbers_after_reset()) } else { Start::default() };
@@ -219,7 +233,7 @@ impl Channel {
 
     /// Echoes a ping bit for bit, in the partner's own byte order.
     pub(super) fn ping_data(&mut self, line: &mut Line, segment: &Segment) -> Result<Next, PartnerError> {
-        if !matches!(self.work, Work::Idle) {
+        if !self.between_batches() {
             return Err(PartnerError::segment("receiving a batch", "the rest of the batch", segment));
         }
         segment
@@ -240,7 +254,7 @@ impl Channel {
             // The outcome of the commit sees to it.
             return Next::GoOn;
         }
-        let idle = matches!(self.work, Work::Idle);
+        let idle = self.between_batches();
         if flags.contains(ControlFlags1::CLOSE_CHANNEL) {
             let asked = flags.contains(ControlFlags1::CONFIRM_REQUEST);
             if idle && !asked && self.definition.dialect.close_answer == CloseAnswer::Always {

@@ -42,6 +42,9 @@ impl Mca {
             }
             State::Running(channel) => match &channel.work {
                 Work::Idle => orderly(None, format!("the partner closed the connection between batches: {how}")),
+                Work::Open(batch) if batch.rests() => {
+                    orderly(None, format!("the partner closed the connection between batches: {how}"))
+                }
                 Work::Open(batch) => {
                     let received = batch.messages();
                     disorderly(None, format!("the connection ended after {received} messages of a batch: {how}"))
@@ -137,7 +140,7 @@ impl Mca {
             self.line.refuse(&Status::new(code));
         }
         let idle = match &self.state {
-            State::Running(channel) => matches!(channel.work, Work::Idle),
+            State::Running(channel) => channel.between_batches(),
             _ => true,
         };
         self.end(Stopped { orderly: idle, code: Some(code), why: why.to_owned() });

@@ -28,8 +28,12 @@ pub(super) enum Then {
     /// The batch is confirmed.
     Confirm {
         batch: Batch,
-        /// By HEARTBEAT instead of STATUS_DATA: the request came so.
-        heartbeat: bool,
+        /// The request's segment ended the channel too.
+        close: bool,
+    },
+    /// The batch is confirmed, by HEARTBEAT as it was asked for; but perhaps that was only a heartbeat, and it goes on.
+    Heartbeat {
+        batch: Batch,
         /// The request's segment ended the channel too.
         close: bool,
     },
@@ -45,9 +49,14 @@ impl Channel {
     /// Ends the open batch. Its confirm waits for the target.
     pub(super) fn commit_batch(&mut self, line: &mut Line, carrier: SegmentType, close: bool) {
         let Work::Open(batch) = std::mem::replace(&mut self.work, Work::Idle) else { return };
-        let head = self.sequence.head();
-        let record = batch.confirmed_record(&self.record, head, self.agreed.seq_wrap, &self.partner.qmgr_id);
-        self.commit(line, record, Then::Confirm { batch, heartbeat: carrier == SegmentType::HEARTBEAT, close });
+        let (head, wrap, partner) = (self.sequence.head(), self.agreed.seq_wrap, &self.partner.qmgr_id);
+        if carrier == SegmentType::HEARTBEAT {
+            let record = batch.heartbeat_record(&self.record, head, wrap, partner);
+            self.commit(line, record, Then::Heartbeat { batch, close });
+        } else {
+            let record = batch.confirmed_record(&self.record, head, wrap, partner);
+            self.commit(line, record, Then::Confirm { batch, close });
+        }
     }
 
     /// Commits non-persistent messages for which nobody asked a confirm.
@@ -72,7 +81,7 @@ impl Channel {
     /// LUWID of the batch that is being committed.
     pub(super) fn committing_luwid(committing: &Committing) -> Luwid {
         match &committing.then {
-            Then::Confirm { batch, .. } | Then::GoOn(batch) => batch.luwid,
+            Then::Confirm { batch, .. } | Then::Heartbeat { batch, .. } | Then::GoOn(batch) => batch.luwid,
             Then::Reset { luwid, .. } => *luwid,
             Then::Stop(_) => Luwid::ZERO,
         }
@@ -83,7 +92,7 @@ impl Committing {
     /// Messages of the batch that is being committed.
     pub(super) fn messages(&self) -> usize {
         match &self.then {
-            Then::Confirm { batch, .. } | Then::GoOn(batch) => batch.messages(),
+            Then::Confirm { batch, .. } | Then::Heartbeat { batch, .. } | Then::GoOn(batch) => batch.messages(),
             Then::Stop(_) | Then::Reset { .. } => 0,
         }
     }
@@ -108,17 +117,25 @@ impl Mca {
         let line = &mut self.line;
         channel.record = record;
         let end = match then {
-            Then::Confirm { batch, heartbeat, close } => {
+            Then::Confirm { batch, close } => {
                 line.counts.batches += 1;
                 if gone.is_none() {
                     let mut flags = channel.confirm_flags(line);
                     flags.set(ControlFlags1::DLQ_USED, dlq_used || batch.dlq_used);
-                    if heartbeat {
-                        line.send(SegmentType::HEARTBEAT, flags, batch.luwid, Bytes::new());
-                    } else {
-                        line.status(flags, batch.luwid, &Status::OK);
-                    }
+                    line.status(flags, batch.luwid, &Status::OK);
                 }
+                gone.or_else(|| close.then(|| closed_by_partner(true)))
+            }
+            Then::Heartbeat { mut batch, close } => {
+                line.counts.batches += 1;
+                batch.committed_at_heartbeat(&channel.record);
+                batch.dlq_used |= dlq_used;
+                if gone.is_none() {
+                    let mut flags = channel.confirm_flags(line);
+                    flags.set(ControlFlags1::DLQ_USED, batch.dlq_used);
+                    line.send(SegmentType::HEARTBEAT, flags, batch.luwid, Bytes::new());
+                }
+                channel.work = Work::Open(batch);
                 gone.or_else(|| close.then(|| closed_by_partner(true)))
             }
             Then::GoOn(mut batch) => {

@@ -69,6 +69,15 @@ impl Channel {
         }
     }
 
+    /// Whether no batch is open, or one that is wholly committed and may be over.
+    pub(super) fn between_batches(&self) -> bool {
+        match &self.work {
+            Work::Idle => true,
+            Work::Open(batch) => batch.rests(),
+            Work::Committing(_) => false,
+        }
+    }
+
     pub(super) fn commits_early(&self) -> bool {
         self.definition.dialect.unconfirmed_messages == UnconfirmedMessages::CommitAfterOneSecond
     }
@@ -116,7 +125,8 @@ impl Channel {
         }
         let most = usize::try_from(self.agreed.max_msg_size).unwrap_or(0) + MESSAGE_HEADERS;
         let dialect = &self.definition.dialect;
-        if matches!(self.work, Work::Idle) {
+        let other = matches!(&self.work, Work::Open(batch) if batch.rests() && !batch.admits_as_one(segment.tsh.luwid));
+        if matches!(self.work, Work::Idle) || other {
             // A batch is there from its first segment on; a fault in that segment ends the channel anyway.
             self.work = Work::Open(Batch::new(segment.tsh.luwid));
         }
@@ -190,7 +200,7 @@ impl Channel {
         if !status.is_ok() || flags.contains(ControlFlags1::ERROR) {
             let normal = matches!(status.code, Some(StatusCode::USER_CLOSED | StatusCode::TIMEOUT_EXPIRED));
             let why = format!("the partner ended the channel: {status}");
-            let idle = matches!(self.work, Work::Idle);
+            let idle = self.between_batches();
             let stopped = if normal && idle { orderly(status.code, why) } else { disorderly(status.code, why) };
             return Ok(Next::End(stopped));
         }

@@ -123,6 +123,7 @@ fn running(status: &mut McaStatus, channel: &Channel) {
     status.lstluwid = channel.record.luwid;
     match &channel.work {
         Work::Idle => {}
+        Work::Open(batch) if batch.rests() => {}
         Work::Open(batch) => {
             status.doing = Doing::Put;
             status.curluwid = batch.luwid;

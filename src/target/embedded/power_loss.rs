@@ -125,6 +125,7 @@ fn record(batch: u8) -> SyncRecord {
         luwid: Luwid([batch; 8]),
         last_batch: vec![MessageName { sequence: batch.into(), msg_id: [batch; 24] }],
         after_reset: false,
+        at_heartbeat: None,
     }
 }
 
