@@ -107,6 +107,7 @@ async fn batches(claim: &mut impl Claim, batch: usize, count: usize) {
             luwid: Luwid([0x11; 8]),
             last_batch: Vec::new(),
             after_reset: false,
+            at_heartbeat: None,
         };
         let mut unit = claim.begin(record.luwid).await.expect("a unit");
         for number in first..count.min(first + batch) {
