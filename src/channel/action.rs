@@ -15,7 +15,8 @@ pub enum Input {
     Malformed(crate::wire::Malformed),
     /// The partner closed the connection, or it broke; the text says how.
     PeerClosed(String),
-    /// Nothing can be said to the partner any more; the text says why. Never a normal end.
+    /// The connection broke where a partner does not end it: within a segment, or while we wrote; the text says how.
+    /// Never a normal end.
     Unreachable(String),
     /// Time has passed: look at the timers.
     Tick,

@@ -98,6 +98,12 @@ impl Assembly {
             return Err(PartnerError::new(STATE, StatusCode::PROTOCOL_GENERAL, expected, tsh.luwid.to_string()));
         }
         let data = self.without_msh(segment, dialect)?;
+        if data.is_empty() && !tsh.flags1.contains(ControlFlags1::LAST) {
+            // Such segments could come for ever.
+            let expected =
+                format!("some of the {} bytes left of message {}", self.length - self.collected, self.sequence);
+            return Err(PartnerError::new(STATE, StatusCode::MESSAGE_LENGTH_ERROR, expected, "none"));
+        }
         self.push(data, tsh.flags1.contains(ControlFlags1::LAST), dialect)
     }
 

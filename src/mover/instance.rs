@@ -238,6 +238,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
                 }
                 Arrival::Malformed(malformed) => Input::Malformed(malformed),
                 Arrival::Closed(how) => Input::PeerClosed(how),
+                Arrival::CutOff(how) => Input::Unreachable(how),
             },
             () = elapsed(timeout) => Input::Tick,
         };

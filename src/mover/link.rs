@@ -26,6 +26,8 @@ pub(crate) enum Arrival {
     Malformed(crate::wire::Malformed),
     /// The connection is over; the text says how.
     Closed(String),
+    /// It ended within a segment; the text says where.
+    CutOff(String),
 }
 
 /// A stream that is plain TCP or TLS.
@@ -58,6 +60,9 @@ impl<S: Stream> Link<S> {
         match self.reader.next().await {
             Some(Ok(segment)) => Arrival::Segment(segment),
             Some(Err(ReadError::Malformed(malformed))) => Arrival::Malformed(malformed),
+            Some(Err(ReadError::Io(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Arrival::CutOff(error.to_string())
+            }
             Some(Err(ReadError::Io(error))) => Arrival::Closed(error.to_string()),
             None => Arrival::Closed("the partner closed the connection".to_owned()),
         }

@@ -88,6 +88,17 @@ async fn a_trickle_arrives() {
 }
 
 #[tokio::test]
+async fn a_connection_that_ends_within_a_segment_is_no_normal_end() {
+    let stage = Stage::set().await;
+    let mut caller = Caller::bound(stage.address(), CHANNEL, "QM1").await;
+    caller.say_bytes(&segment(SegmentType::HEARTBEAT, CONFIRM, Luwid::ZERO, "").encode()[..20]).await;
+    drop(caller);
+    stage.until("its end", || stage.status().state.word() == "INACTIVE").await;
+    stage.log.says_once(&["WARN", CHANNEL, "with QM1 ended: the connection closed 20 bytes into a segment"]);
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_message_that_begins_and_does_not_go_on_ends_the_channel() {
     let stage = Stage::set().await;
     let mut caller = Caller::bound(stage.address(), CHANNEL, "QM1").await;

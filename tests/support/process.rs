@@ -1,0 +1,112 @@
+//! `mqferry run` as a process of its own on the embedded target, so that its memory can be read.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(clippy::disallowed_methods, reason = "waits for a real process")]
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A gateway that runs; killed when dropped.
+pub struct Process {
+    child: Child,
+    folder: TempDir,
+    pub address: SocketAddr,
+}
+
+impl Process {
+    /// Starts a gateway named GW with these `[[channel]]` sections, and waits until it takes callers.
+    pub fn start(channels: &str) -> Self {
+        let folder = TempDir::with_prefix("mqferry-gateway-").expect("a temporary folder");
+        let file = folder.path().join("gateway.toml");
+        let store = folder.path().join("store");
+        let text = format!(
+            "name = \"GW\"\n[listener]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n\
+             [broker]\nurl = \"embedded:{}\"\n{channels}",
+            store.display()
+        );
+        std::fs::write(&file, text).expect("a configuration");
+        let log = File::create(folder.path().join("log")).expect("a log");
+        let child = Command::new(env!("CARGO_BIN_EXE_mqferry"))
+            .args(["run", "-c"])
+            .arg(&file)
+            .env_remove("MQFERRY_LOG")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("mqferry starts");
+        let mut process = Self { child, folder, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let log = process.log();
+            if let Some(rest) = log.split("listener=").nth(1) {
+                process.address = rest.split_whitespace().next().unwrap().parse().expect("an address");
+                return process;
+            }
+            assert!(
+                process.child.try_wait().unwrap().is_none() && Instant::now() < deadline,
+                "it does not start\n{log}"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Where its store lies.
+    pub fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+
+    /// The most memory that it ever had, in bytes.
+    pub fn most_memory(&self) -> usize {
+        self.proc_status("VmHWM:") * 1024
+    }
+
+    /// The memory that it has now, in bytes.
+    pub fn memory(&self) -> usize {
+        self.proc_status("VmRSS:") * 1024
+    }
+
+    fn proc_status(&self, key: &str) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error} (Linux only)"));
+        let line = text.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("{key} in {path}"));
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// SIGTERM; it must end in good order.
+    pub fn end(mut self) -> PathBuf {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("run kill").success());
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(Instant::now() < deadline, "it does not end\n{}", self.log()),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        assert!(status.success(), "{status}\n{}", self.log());
+        self.store()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- log of the gateway ---\n{}", self.log());
+        }
+    }
+}
