@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::count::assert_once;
 use super::lot::Lot;
-use super::stage::{QUEUE, Stage, Victim};
+use super::stage::{LONG, QUEUE, Stage, Victim};
 use super::support::broker::Broker;
 use super::support::jms::{Client, receive};
 
@@ -46,7 +46,11 @@ fn twenty_kills_each_of_sender_gateway_and_broker_lose_double_and_reorder_nothin
                 {
                     assert!(stage.strike(victim), "the messages are through before the kills came");
                 }
+                let down = Instant::now();
                 broker.restart();
+                if down.elapsed() > LONG {
+                    println!("the broker took {:.1?} to start\n{}", down.elapsed(), stage.gateway.tail());
+                }
             } else {
                 assert!(stage.strike(victim), "the messages are through before the kills came");
             }

@@ -64,7 +64,12 @@ pub(crate) struct Tally {
     pub(crate) committed: u32,
     /// and batches that it sent again.
     pub(crate) sent_again: u32,
+    /// Longest time in which nothing changed at the sender.
+    pub(crate) standstill: Duration,
 }
+
+/// A standstill, or a start, that somebody should look at.
+pub(crate) const LONG: Duration = Duration::from_secs(15);
 
 impl Tally {
     pub(crate) fn kills(&self) -> u32 {
@@ -147,20 +152,25 @@ impl Stage {
 
     /// Waits until the number was confirmed; false if the sender was done before.
     pub(crate) fn until(&mut self, mark: u64) -> bool {
-        let (mut last, mut deadline) = (Remembered::default(), Instant::now() + PATIENCE);
+        let (mut last, mut since) = (Remembered::default(), Instant::now());
         loop {
             let now = self.remembered();
             self.settle_doubt(&now);
-            if now.confirmed >= mark {
-                return true;
-            }
             if now != last {
-                (last, deadline) = (now, Instant::now() + PATIENCE);
+                let stood = since.elapsed();
+                self.tally.standstill = self.tally.standstill.max(stood);
+                if stood > LONG {
+                    println!("nothing moved for {stood:.1?}, then {now:?}\n{}", self.gateway.tail());
+                }
+                (last, since) = (now, Instant::now());
+            }
+            if last.confirmed >= mark {
+                return true;
             }
             if !self.goes_on() {
                 return false;
             }
-            assert!(Instant::now() < deadline, "nothing moves any more: {last:?}, waiting for {mark}");
+            assert!(since.elapsed() < PATIENCE, "nothing moves any more: {last:?}, waiting for {mark}");
             sleep(Duration::from_millis(1));
         }
     }
