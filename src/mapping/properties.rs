@@ -69,7 +69,7 @@ impl Properties {
             Some("has characters that brokers spoil")
         } else if is_special(name) {
             Some("means something else to a broker")
-        } else if name.starts_with("MQFERRY_") && !KEPT.contains(&name) {
+        } else if name.starts_with("MQFERRY_") && !is_kept(name, &value) {
             Some("is a name of ours")
         } else if is_descriptor(name) || (self.values.contains_key(name) && !self.from_application.contains(name)) {
             Some("stands for a field of the descriptor")
@@ -150,6 +150,12 @@ pub const HOPS: &str = "MQFERRY_HOPS";
 pub const MESSAGE_ID: &str = "MQFERRY_JMSMessageID";
 /// A JMSReplyTo that MQ has no field for.
 pub const REPLY_TO: &str = "MQFERRY_JMSReplyTo";
+
+/// Whether it is what we ourselves wrote into a message for MQ.
+fn is_kept(name: &str, value: &Value) -> bool {
+    let Value::String(text) = value else { return false };
+    KEPT.contains(&name) && (name != HOPS || text.split(' ').all(super::route::is_object_name))
+}
 
 /// A name as it stands in a list of names: blanks would tear it apart.
 pub(super) fn listed_name(name: &str) -> Cow<'_, str> {

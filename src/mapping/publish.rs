@@ -269,6 +269,7 @@ fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
 fn group(envelope: &Envelope, jms: &Jms, close: GroupClose, to: &mut Properties) -> (Option<String>, Option<i32>) {
     let group = Group::of(envelope);
     if !group.is_in {
+        to.set_text("MQFERRY_jms_Gid", jms.group_id.as_deref().unwrap_or_default()); // a group of the folder's alone
         return (jms.group_id.clone(), jms.group_sequence);
     }
     let id = match &jms.group_id {

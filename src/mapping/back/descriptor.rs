@@ -115,6 +115,7 @@ fn msg_id(view: &View<'_>, broker: &str) -> [u8; 24] {
     let publication = view.publication;
     match &publication.message_id {
         Some(text) => of_mq(text).unwrap_or_else(|| derived_id(broker, text)),
+        None if view.is_from_mq => [0; 24],
         None => {
             // No broker hands over such a message; two of the same content at the same moment would be one.
             let about = format!("{}\0{:?}\0{:?}", publication.destination, publication.timestamp_ms, publication.body);
@@ -142,9 +143,15 @@ pub(super) fn v2(view: &View<'_>, broker: &str) -> MdV2 {
     const GROUP: i32 = msg_flags::MSG_IN_GROUP | msg_flags::LAST_MSG_IN_GROUP;
     let publication = view.publication;
     let mut flags = view.int("JMS_IBM_MQMD_MsgFlags").unwrap_or(0) & !msg_flags::LAST_MSG_IN_GROUP;
-    let group_id = match &publication.group_id {
+    // A group that only the jms folder names, as it came, is none of the descriptor's.
+    let is_last = view.is_true("JMS_IBM_Last_Msg_In_Group");
+    let of_folder = flags & GROUP == 0
+        && !is_last
+        && view.our_text("MQFERRY_jms_Gid").as_deref() == publication.group_id.as_deref();
+    let group = publication.group_id.as_ref().filter(|_| !of_folder);
+    let group_id = match group {
         Some(text) => {
-            if flags & GROUP == 0 && !view.is_true("JMS_IBM_Last_Msg_In_Group") {
+            if flags & GROUP == 0 && !is_last {
                 flags |= msg_flags::MSG_IN_GROUP;
             }
             id::bytes_of_text(text).unwrap_or_else(|| derived_id(broker, text))
@@ -154,17 +161,18 @@ pub(super) fn v2(view: &View<'_>, broker: &str) -> MdV2 {
             view.text("JMS_IBM_MQMD_GroupId").and_then(id::bytes_of_text).unwrap_or_default()
         }
     };
-    if publication.group_id.is_some() && view.is_true("JMS_IBM_Last_Msg_In_Group") {
+    if group.is_some() && is_last {
         flags |= msg_flags::LAST_MSG_IN_GROUP;
     }
     let kept = view.int("JMS_IBM_MQMD_MsgSeqNumber");
-    let number = match (&publication.group_id, publication.group_sequence) {
-        (Some(_), Some(number)) if number >= 1 => Some(number),
+    let number = match (group, publication.group_sequence) {
+        (Some(_), Some(-1)) => kept, // the end of a group, as ActiveMQ is told of it
+        (Some(_), Some(number)) if number >= 1 || view.is_from_mq => Some(number),
         _ => kept,
     };
     MdV2 {
         group_id,
-        msg_seq_number: number.filter(|number| *number >= 1).unwrap_or(1),
+        msg_seq_number: number.unwrap_or(1),
         offset: view.int("JMS_IBM_MQMD_Offset").unwrap_or(0),
         msg_flags: flags,
         original_length: view.int("JMS_IBM_MQMD_OriginalLength").unwrap_or(-1),

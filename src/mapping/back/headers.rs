@@ -258,14 +258,12 @@ pub(super) fn changed(
             ccsid: coding.ccsid(),
             format: Chars::from_text_cut(format::RF_HEADER_2, coding),
         };
-        let says = match chain.last_mut() {
-            Some((before, _)) => {
-                let says = before.describes();
-                describe(before, own);
-                says
-            }
-            None => std::mem::replace(&mut announced, own),
-        };
+        match chain.last_mut() {
+            Some((before, _)) => describe(before, own),
+            None => announced = own,
+        }
+        let format = Chars::from_text_cut(&body.format, coding);
+        let says = Description { encoding: body.encoding, ccsid: body.ccsid, format };
         describe(&mut header, says);
         chain.push((header, coding));
     }
@@ -379,9 +377,10 @@ impl<'a> FolderState<'a> {
             if !self.mcd_seen && view.publication.message_type.is_some() {
                 texts.push(mcd_folder(None, view, context));
             }
-            let folded = ["usr", "jms", "mcd"];
+            // Of these every property was judged by itself.
+            let is_judged = |name: &str| matches!(name.split('_').next(), Some("usr" | "jms" | "mcd"));
             texts.extend(self.kept.drain(..).filter_map(|(name, value)| match value.as_ref() {
-                Value::String(text) if text.starts_with('<') && !folded.contains(&name.as_str()) => Some(text.clone()),
+                Value::String(text) if text.starts_with('<') && !is_judged(&name) => Some(text.clone()),
                 _ => None,
             }));
             out.extend(texts.iter().map(|text| folder_bytes(text, b"<", rfh2.name_value_ccsid, byte_order)));

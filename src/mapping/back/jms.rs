@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::message::constants::format;
+
 use super::super::body::Mcd;
 use super::super::markup::Element;
 use super::super::render::{self, Place};
@@ -53,9 +55,12 @@ pub(super) fn mcd_folder(template: Option<&Template<'_>>, view: &View<'_>, conte
     let extras: Vec<_> = view.ours_under("MQFERRY_mcd_").collect();
     if let Some(template) = template {
         let was = Mcd::of(&template.root);
-        let usual = if context.format == "MQSTR" { "jms_text" } else { "jms_bytes" };
-        let same_domain =
-            was.domain == wanted.domain || (was.domain.is_none() && wanted.domain.as_deref() == Some(usual));
+        // Without a class the format decides, and text that could not be converted is published as bytes.
+        let by_format = match wanted.domain.as_deref() {
+            Some("jms_text") => context.format == format::STRING,
+            class => class == Some("jms_bytes"),
+        };
+        let same_domain = was.domain == wanted.domain || (was.domain.is_none() && by_format);
         let same_type = was.jms_type() == view.publication.message_type;
         if same_domain && same_type && was.null_text == wanted.null_text && has_all(&template.root, &MCD, &extras) {
             return template.text().to_owned();

@@ -178,6 +178,11 @@ pub fn to_mq(publication: &Publication, sending: &Sending<'_>, now_ms: i64) -> R
     let headers = all_headers(&mut view, &target, &reply, &policy.broker, &described, raw.headers);
     md.encoding = headers.encoding;
     md.coded_char_set_id = headers.ccsid;
+    if headers.bytes.is_empty() && matches!(headers.ccsid, 0 | -2) && described.ccsid != coding.ccsid() {
+        view.notes
+            .push(format!("CodedCharSetId {} was that of another channel: {} now", headers.ccsid, described.ccsid));
+        md.coded_char_set_id = described.ccsid;
+    }
     md.format = Chars::from_text_cut(&headers.format, coding);
     keep::restore_format(&mut md, coding, &raw.fields);
     let derived = publication.message_id.clone().filter(|text| descriptor::of_mq(text).is_none());

@@ -59,7 +59,8 @@ impl<'a> Template<'a> {
             }
             left += 1;
         }
-        if left == 0 && added.is_empty() && !self.spans.is_empty() {
+        let held_only_these = self.root.attributes.is_empty() && self.root.text.trim().is_empty();
+        if left == 0 && added.is_empty() && !self.spans.is_empty() && held_only_these {
             return None;
         }
         let rest = self.text.get(at..).unwrap_or_default();
