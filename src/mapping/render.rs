@@ -147,15 +147,24 @@ pub fn escape(out: &mut String, text: &str, place: Place) {
 ///
 /// [`restore_name`] undoes it, and nothing but it: it leaves alone what this would not have written.
 pub fn element_name(name: &str) -> String {
-    let mut written = String::with_capacity(name.len());
-    for (at, c) in name.char_indices() {
-        if fits_element_name(c, at == 0) && !(c == '_' && escape_at(name, at).is_some()) {
-            written.push(c);
+    let fits = |(at, c): (usize, char)| fits_element_name(c, at == 0);
+    if name.char_indices().all(fits) && !name.contains("_x") {
+        return name.to_owned();
+    }
+    // From the end, for whether an underscore looks like an escape depends on how what follows it is written.
+    let mut reversed: Vec<char> = Vec::with_capacity(name.len());
+    for (at, c) in name.char_indices().rev() {
+        let looks_escaped = || {
+            let ahead: String = std::iter::once('_').chain(reversed.iter().rev().take(9).copied()).collect();
+            escape_at(&ahead, 0).is_some()
+        };
+        if fits((at, c)) && !(c == '_' && looks_escaped()) {
+            reversed.push(c);
         } else {
-            let _ = write!(written, "_x{:04X}_", u32::from(c));
+            reversed.extend(format!("_x{:04X}_", u32::from(c)).chars().rev());
         }
     }
-    written
+    reversed.into_iter().rev().collect()
 }
 
 /// The property's name that [`element_name`] wrote so; any other name, one that only looks escaped too, is itself.
