@@ -14,8 +14,8 @@ const BLOCK: usize = 16;
 pub(super) struct SingleByte {
     /// What each byte is where that is ASCII, 0x80 where it is not.
     ascii_of: [u8; 256],
-    /// What each byte is in UTF-8, and the length of that (0: no character).
-    utf8: [([u8; 3], u8); 256],
+    /// What each byte is in UTF-8, and fourth the length of that (0: no character).
+    utf8: [[u8; 4]; 256],
     /// Bytes 0x00 to 0x7F are ASCII, and ASCII is these.
     ascii_as_it_is: bool,
     to_bytes: ToBytes,
@@ -56,17 +56,19 @@ impl SingleByte {
                 return Ok(());
             }
         }
-        let mut translated = [0; 3 * BLOCK];
+        // four bytes are stored for each, and the next ones over those that do not count
+        let mut translated = [0; 3 * BLOCK + 1];
         let mut length = 0;
         for (at, &byte) in block.iter().enumerate() {
-            let (utf8, count) = self.utf8[usize::from(byte)];
+            let utf8 = self.utf8[usize::from(byte)];
+            let count = usize::from(utf8[3]);
             if count == 0 {
                 return Err(at);
             }
-            if let Some(place) = translated.get_mut(length..length + 3) {
+            if let Some(place) = translated.get_mut(length..length + 4) {
                 place.copy_from_slice(&utf8);
             }
-            length += usize::from(count);
+            length += count;
         }
         text.extend_from_slice(translated.get(..length).unwrap_or_default());
         Ok(())
@@ -170,13 +172,10 @@ impl ToBytes {
     }
 }
 
-fn utf8(unit: u16) -> ([u8; 3], u8) {
-    let mut utf8 = [0; 3];
-    match char::from_u32(u32::from(unit)) {
-        Some(character) if unit != NONE => {
-            let length = character.encode_utf8(&mut utf8).len();
-            (utf8, length as u8)
-        }
-        _ => (utf8, 0),
+fn utf8(unit: u16) -> [u8; 4] {
+    let mut utf8 = [0; 4];
+    if let (Some(character), true) = (char::from_u32(u32::from(unit)), unit != NONE) {
+        utf8[3] = character.encode_utf8(&mut utf8).len() as u8;
     }
+    utf8
 }

@@ -75,6 +75,23 @@ fn a_byte_order_mark_of_utf_8_is_a_character() {
     assert!(!comes_back(1200, ByteOrder::Big, Newline::Jdk, &[0xFE, 0xFF, 0, 65], "A"), "its mark is dropped");
 }
 
+/// Every unit and every surrogate pair; `encoding_rs` reads them, the standard library says what they are.
+#[test]
+fn utf_16_is_what_the_standard_library_says() {
+    for order in [ByteOrder::Big, ByteOrder::Little] {
+        for unit in 0..=u16::MAX {
+            let bytes = order.u16_bytes(unit);
+            let expected = char::from_u32(u32::from(unit)).map(String::from);
+            let text = utf16::decode(order, &bytes);
+            assert_eq!(text.as_ref().ok(), expected.as_ref(), "{unit:04x}");
+            assert!(text.is_ok_and(|text| utf16::encode(order, &text) == bytes) || expected.is_none());
+        }
+        let text: String = ('\u{10000}'..=char::MAX).collect();
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(|unit| order.u16_bytes(unit)).collect();
+        assert!(utf16::decode(order, &bytes).unwrap() == text && utf16::encode(order, &text) == bytes);
+    }
+}
+
 /// Where a surrogate pair, a lone surrogate or something beyond ASCII falls relative to the blocks must not matter.
 #[test]
 fn utf_16_does_not_show_its_blocks() {

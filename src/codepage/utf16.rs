@@ -1,5 +1,7 @@
 //! UTF-16 in either byte order.
 
+use std::borrow::Cow;
+
 use crate::wire::ByteOrder;
 
 /// Units of ASCII that are taken at a time.
@@ -18,45 +20,19 @@ pub(super) fn decode_marked(byte_order: ByteOrder, bytes: &[u8]) -> Result<Strin
 
 /// Text, or the offset of the first byte of what is not a character; a byte order mark stays as U+FEFF.
 pub(super) fn decode(byte_order: ByteOrder, bytes: &[u8]) -> Result<String, usize> {
-    let (pairs, odd) = bytes.as_chunks::<2>();
-    let mut text = String::with_capacity(bytes.len());
-    let mut rest = pairs;
-    while !rest.is_empty() {
-        if let Some((block, others)) = rest.split_first_chunk::<BLOCK>() {
-            let units = block.map(|pair| byte_order.u16(pair));
-            if units.iter().fold(0, |all, unit| all | unit) < 0x80 {
-                let ascii = units.map(|unit| unit as u8);
-                text.push_str(std::str::from_utf8(&ascii).unwrap_or_default());
-                rest = others;
-                continue;
-            }
-        }
-        let (some, others) = rest.split_at(rest.len().min(BLOCK));
-        let taken =
-            decode_some(byte_order, some, others, &mut text).map_err(|at| 2 * (pairs.len() - rest.len() + at))?;
-        rest = rest.get(taken..).unwrap_or_default();
-    }
-    if odd.is_empty() { Ok(text) } else { Err(2 * pairs.len()) }
+    let encoding = match byte_order {
+        ByteOrder::Big => encoding_rs::UTF_16BE,
+        ByteOrder::Little => encoding_rs::UTF_16LE,
+    };
+    let text = encoding.decode_without_bom_handling_and_without_replacement(bytes);
+    text.map(Cow::into_owned).ok_or_else(|| first_malformed(byte_order, bytes))
 }
 
-/// Adds the characters of a block, and of one unit more where a surrogate pair lies across its end; how many units
-/// that took, or the place of a lone surrogate.
-fn decode_some(order: ByteOrder, some: &[[u8; 2]], others: &[[u8; 2]], text: &mut String) -> Result<usize, usize> {
-    let mut at = 0;
-    while let Some(pair) = some.get(at) {
-        let unit = order.u16(*pair);
-        let character = match char::from_u32(u32::from(unit)) {
-            Some(character) => character,
-            None => {
-                let low = some.get(at + 1).or_else(|| others.first()).map(|pair| order.u16(*pair));
-                let mut both = char::decode_utf16([Some(unit), low].into_iter().flatten());
-                both.next().and_then(Result::ok).ok_or(at)?
-            }
-        };
-        text.push(character);
-        at += character.len_utf16();
-    }
-    Ok(at)
+/// The offset of the first lone surrogate, or of half a unit at the end.
+fn first_malformed(byte_order: ByteOrder, bytes: &[u8]) -> usize {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let characters = char::decode_utf16(pairs.iter().map(|pair| byte_order.u16(*pair)));
+    characters.map_while(Result::ok).map(|character| 2 * character.len_utf16()).sum()
 }
 
 /// Bytes, without a byte order mark.
