@@ -12,6 +12,8 @@ import java.util.TreeMap;
  * a folder as the argument it writes the pages there instead, and beside them what its sources said, for the tests.
  */
 public final class Codepages {
+    private static final long FOUR_BYTES = 0x1000000;
+
     private Codepages() {}
 
     public static void main(String[] args) throws IOException {
@@ -40,16 +42,60 @@ public final class Codepages {
         }
     }
 
-    /** "D bytes text" and "E bytes text", both in hexadecimal, the text in UTF-32. */
+    /**
+     * "D bytes text" and "E bytes text", both in hexadecimal, the text in UTF-32; "R bytes text count" where both hold
+     * for so many sequences of four bytes and characters that follow one another.
+     */
     private static void said(Page page, Path to) throws IOException {
         try (BufferedWriter out = Files.newBufferedWriter(to.resolve(page.ccsid + ".said"))) {
-            for (Map.Entry<Long, String> entry : page.decode.entrySet()) {
+            if (page.kind.equals("gb18030")) {
+                runs(page, out);
+            }
+            for (Map.Entry<Long, String> entry : page.decode.headMap(FOUR_BYTES).entrySet()) {
                 line(out, 'D', page, entry.getKey(), entry.getValue());
             }
             for (Map.Entry<String, Long> entry : page.encode.entrySet()) {
-                line(out, 'E', page, entry.getValue(), entry.getKey());
+                if (entry.getValue() < FOUR_BYTES || !entry.getKey().equals(page.decode.get(entry.getValue()))) {
+                    line(out, 'E', page, entry.getValue(), entry.getKey());
+                }
             }
         }
+    }
+
+    private static void runs(Page page, BufferedWriter out) throws IOException {
+        long first = 0;
+        int start = 0;
+        int count = 0;
+        long next = 0;
+        for (Map.Entry<Long, String> entry : page.decode.tailMap(FOUR_BYTES).entrySet()) {
+            long key = entry.getKey();
+            int point = entry.getValue().codePointAt(0);
+            if (!page.encode.getOrDefault(entry.getValue(), Page.NONE).equals(key)) {
+                throw new IOException(page.ccsid + ": four bytes do not come back");
+            }
+            if (count > 0 && (key != next || point != start + count)) {
+                out.append(String.format("R %08x %x %d%n", first, start, count));
+                count = 0;
+            }
+            if (count == 0) {
+                first = key;
+                start = point;
+            }
+            count++;
+            next = following(key);
+        }
+        out.append(String.format("R %08x %x %d%n", first, start, count));
+    }
+
+    /** The next sequence of four bytes: digits and letters of GB 18030 in turn. */
+    private static long following(long key) {
+        if ((key & 0xFF) < 0x39) {
+            return key + 1;
+        }
+        if ((key >> 8 & 0xFF) < 0xFE) {
+            return (key & ~0xFF) + 0x130;
+        }
+        return (key >> 16 & 0xFF) < 0x39 ? (key & ~0xFFFF) + 0x18130 : (key & ~0xFFFFFF) + 0x1308130;
     }
 
     private static void line(BufferedWriter out, char kind, Page page, long key, String text) throws IOException {
