@@ -11,6 +11,9 @@ const STATE: &str = "receiving a message";
 /// Shorter parts are copied together: a slice keeps its whole read buffer alive, so many small ones would hold far more
 /// memory than the message has bytes.
 const SMALL_PART: usize = 1024;
+/// A message of this length or more is copied together as it comes: its read buffers are used again and again then,
+/// where slices would scatter it over so many that the process keeps their memory long after they are free.
+const LARGE: usize = 256 * 1024;
 /// Where MQMD begins behind MQXQH, and where its fields are (wire reference, headers, D).
 const MD: usize = 104;
 const MD_PERSISTENCE: usize = MD + 44;
@@ -155,12 +158,16 @@ impl Assembly {
         if data.is_empty() {
             return Ok(());
         }
-        if data.len() >= SMALL_PART || self.parts.is_empty() {
+        let large = self.length >= LARGE;
+        if !large && (data.len() >= SMALL_PART || self.parts.is_empty()) {
             self.parts.push(Part::Slice(data));
         } else if let Some(Part::Copy(copy)) = self.parts.last_mut() {
             copy.extend_from_slice(&data);
         } else {
-            self.parts.push(Part::Copy(BytesMut::from(data.as_ref())));
+            // Never by the announced length: memory is for what has come.
+            let mut copy = BytesMut::with_capacity(if large { LARGE } else { data.len() });
+            copy.extend_from_slice(&data);
+            self.parts.push(Part::Copy(copy));
         }
         Ok(())
     }

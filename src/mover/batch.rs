@@ -1,5 +1,7 @@
 //! An open batch: its messages staged in one unit of work, and the commit that ends it.
 
+use bytes::{Bytes, BytesMut};
+
 use super::instance::Instance;
 use super::link::Stream;
 use super::memory::Room;
@@ -123,7 +125,8 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
     }
 
     /// Maps one message and stages what it became.
-    async fn deliver(&mut self, frame: MessageFrame, room: Option<Room>) -> Result<(), Failed> {
+    async fn deliver(&mut self, mut frame: MessageFrame, room: Option<Room>) -> Result<(), Failed> {
+        join(&mut frame.parts);
         let gateway = self.instance.gateway;
         let envelope = Envelope::parse(frame.parts.clone(), frame.byte_order, i32::from(frame.ccsid));
         let (publication, dead) = match envelope {
@@ -186,4 +189,15 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
         }
         Ended::Done
     }
+}
+
+/// Joins a message's parts, and gives each back as soon as it is copied: the publication's body is then a slice of what is
+/// kept for the dead-letter queue, and no second copy.
+fn join(parts: &mut Vec<Bytes>) {
+    if parts.len() < 2 {
+        return;
+    }
+    let mut joined = BytesMut::with_capacity(parts.iter().map(Bytes::len).sum());
+    parts.drain(..).for_each(|part| joined.extend_from_slice(&part));
+    parts.push(joined.freeze());
 }

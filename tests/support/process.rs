@@ -4,7 +4,6 @@
 
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A gateway that runs; killed when dropped.
 pub struct Process {
     child: Child,
-    folder: TempDir,
+    folder: Option<TempDir>,
     pub address: SocketAddr,
 }
 
@@ -42,7 +41,7 @@ impl Process {
             .stderr(log)
             .spawn()
             .expect("mqferry starts");
-        let mut process = Self { child, folder, address: SocketAddr::from(([127, 0, 0, 1], 0)) };
+        let mut process = Self { child, folder: Some(folder), address: SocketAddr::from(([127, 0, 0, 1], 0)) };
         let deadline = Instant::now() + PATIENCE;
         loop {
             let log = process.log();
@@ -59,12 +58,8 @@ impl Process {
     }
 
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    /// Where its store lies.
-    pub fn store(&self) -> PathBuf {
-        self.folder.path().join("store")
+        let folder = self.folder.as_ref().expect("there until the end");
+        std::fs::read_to_string(folder.path().join("log")).unwrap_or_default()
     }
 
     /// The most memory that it ever had, in bytes.
@@ -84,8 +79,8 @@ impl Process {
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
-    /// SIGTERM; it must end in good order.
-    pub fn end(mut self) -> PathBuf {
+    /// SIGTERM; it must end in good order. Its store is in the folder `store` of what this gives.
+    pub fn end(mut self) -> TempDir {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("run kill").success());
         let deadline = Instant::now() + PATIENCE;
@@ -97,7 +92,7 @@ impl Process {
             std::thread::sleep(Duration::from_millis(5));
         };
         assert!(status.success(), "{status}\n{}", self.log());
-        self.store()
+        self.folder.take().expect("there until the end")
     }
 }
 
@@ -105,7 +100,7 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
+        if std::thread::panicking() && self.folder.is_some() {
             eprintln!("--- log of the gateway ---\n{}", self.log());
         }
     }

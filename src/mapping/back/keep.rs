@@ -71,7 +71,9 @@ fn headers_piece(
 fn body_piece(view: &View<'_>, envelope: &Envelope, payload: &Payload<'_>, described: &Described) -> Option<Piece> {
     let text = body::text(view)?;
     let stood = payload.bytes(envelope);
-    if described.ccsid == 1208 && text.as_bytes() == stood {
+    // Without another copy of what may be large, where a look suffices.
+    let is_itself = described.ccsid == 1208 || (described.ccsid == 819 && text.is_ascii());
+    if is_itself && text.as_bytes() == stood {
         return None;
     }
     let order = ByteOrder::of_encoding(described.encoding);

@@ -21,9 +21,14 @@ pub(super) struct Unreadable {
     length: usize,
 }
 
+/// Bytes of a text from which on it is not copied.
+const LONG: usize = 1 << 20;
+
 /// The stored form of `publication`. No field may be longer than 2³²−1 bytes; the store's own bound is far below.
-pub(super) fn encode(publication: &Publication) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256 + body_len(&publication.body));
+/// A long text becomes it without a second copy of it.
+pub(super) fn encode(publication: Publication) -> Vec<u8> {
+    let long_text = matches!(&publication.body, Body::Text(text) if text.len() >= LONG);
+    let mut out = Vec::with_capacity(256 + if long_text { 0 } else { body_len(&publication.body) });
     out.put_u8(VERSION);
     put_text(&mut out, &publication.destination.to_string());
     out.put_u8(publication.persistent.into());
@@ -42,17 +47,24 @@ pub(super) fn encode(publication: &Publication) -> Vec<u8> {
         put_text(&mut out, name);
         put_value(&mut out, value);
     }
-    match &publication.body {
+    match publication.body {
         Body::Empty => out.put_u8(0),
-        Body::Text(text) => {
+        Body::Text(text) if long_text => {
+            out.put_u8(1);
+            put_len(&mut out, text.len());
+            let mut whole = text.into_bytes();
+            whole.splice(..0, out);
+            return whole;
+        }
+        Body::Text(ref text) => {
             out.put_u8(1);
             put_text(&mut out, text);
         }
-        Body::Bytes(bytes) => {
+        Body::Bytes(ref bytes) => {
             out.put_u8(2);
             put_bytes(&mut out, bytes);
         }
-        Body::Map(entries) => {
+        Body::Map(ref entries) => {
             out.put_u8(3);
             put_len(&mut out, entries.len());
             for entry in entries {
@@ -60,12 +72,12 @@ pub(super) fn encode(publication: &Publication) -> Vec<u8> {
                 put_value(&mut out, &entry.value);
             }
         }
-        Body::Stream(values) => {
+        Body::Stream(ref values) => {
             out.put_u8(4);
             put_len(&mut out, values.len());
             values.iter().for_each(|value| put_value(&mut out, value));
         }
-        Body::Object(bytes) => {
+        Body::Object(ref bytes) => {
             out.put_u8(5);
             put_bytes(&mut out, bytes);
         }
@@ -337,10 +349,19 @@ mod tests {
     }
 
     #[test]
+    fn a_long_text_reads_as_a_short_one() {
+        let texts = ["x".repeat(LONG - 1), "é".repeat(LONG / 2), "x".repeat(LONG + 1)];
+        for text in texts {
+            let publication = full(Body::Text(text));
+            assert_eq!(decode(&Bytes::from(encode(publication.clone()))), Ok(publication));
+        }
+    }
+
+    #[test]
     fn everything_reads_back_and_nothing_shorter_does() {
         for body in bodies() {
             let publication = full(body);
-            let bytes = Bytes::from(encode(&publication));
+            let bytes = Bytes::from(encode(publication.clone()));
             assert_eq!(decode(&bytes), Ok(publication));
             for end in 0..bytes.len().min(600) {
                 assert!(decode(&bytes.slice(..end)).is_err(), "cut at {end}");
@@ -359,7 +380,7 @@ mod tests {
         assert_eq!(publication.destination, Destination::Queue("Q".into()));
         assert_eq!(publication.message_id.as_deref(), Some("ID"));
         assert_eq!(publication.body, Body::Bytes(Bytes::from_static(&[0, 0x80, 0xff])));
-        assert_eq!(encode(&publication), by_hand);
+        assert_eq!(encode(publication), by_hand);
     }
 
     proptest! {
@@ -367,7 +388,7 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0usize..600, byte: u8) {
             let _ = decode(&Bytes::from(bytes));
             for body in bodies() {
-                let mut spoiled = encode(&full(body));
+                let mut spoiled = encode(full(body));
                 if let Some(there) = spoiled.get_mut(at) {
                     *there = byte;
                 }

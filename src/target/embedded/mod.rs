@@ -219,13 +219,14 @@ impl Unit for EmbeddedUnit<'_> {
             self.refusals.push((index, Refusal { reason: UNKNOWN_OBJECT_NAME, text }));
             return Ok(());
         }
-        let encoded = encoding::encode(&publication);
+        let destination = publication.destination.to_string();
+        let encoded = encoding::encode(publication);
         if encoded.len() as u64 > MAX_MESSAGE_BYTES {
             let text = format!("{} bytes, the embedded store takes {MAX_MESSAGE_BYTES}", encoded.len());
             self.refusals.push((index, Refusal { reason: MSG_TOO_BIG_FOR_Q, text }));
             return Ok(());
         }
-        self.staged.push(Staged { destination: publication.destination.to_string(), encoded });
+        self.staged.push(Staged { destination, encoded });
         Ok(())
     }
 
