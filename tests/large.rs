@@ -91,7 +91,7 @@ async fn messages_of_1_mb_pass_in_segments_of_32_kb() {
 async fn a_thousand_channels_are_defined_and_two_hundred_run() {
     const DEFINED: usize = 1000;
     const RUNNING: usize = 200;
-    const COUNT: u64 = 30;
+    const COUNT: u64 = 20;
     let name = |number: usize| format!("QM1.TO.GW.{number:03}");
     let text: String = (0..DEFINED).map(|number| channel(&name(number), "")).collect();
     let began = Instant::now();
