@@ -19,6 +19,7 @@ mod publish;
 mod raw;
 pub mod reason;
 pub mod render;
+pub mod reports;
 pub mod route;
 pub mod shape;
 pub mod typed;
