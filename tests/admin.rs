@@ -34,6 +34,7 @@ impl Gateway {
             seqwrap: 999_999_999,
             mrrty: 10,
             mrtmr: 1000,
+            calls: None,
             dialect: Dialect::default(),
         });
         let board = ChannelBoard::new(&definitions, &metrics);

@@ -84,6 +84,11 @@ fn every_key_is_read() {
     assert_eq!(first.chltype, ChannelType::Rcvr);
     assert_eq!((first.batchsz, first.maxmsgl, first.hbint, first.seqwrap), (9999, 4_194_304, 0, 100));
     assert_eq!((second.name.as_str(), second.chltype), ("QM2.TO.AMQGW", ChannelType::Rqstr));
+    assert_eq!((&first.calls, &third.calls), (&None, &None));
+    let calls = second.calls.as_ref().unwrap();
+    let addresses: Vec<_> = calls.conname.iter().map(ToString::to_string).collect();
+    assert_eq!(addresses, ["qm2a.example(1415)", "[::1](1416)", "qm2b.example(1414)"]);
+    assert_eq!((calls.shortrty, calls.shorttmr, calls.longrty, calls.longtmr), (3, 60, 999_999_999, 600));
     let mut dialect = Dialect::default();
     dialect.set("fap", "10").unwrap();
     dialect.set("byte_order", "little").unwrap();

@@ -140,6 +140,25 @@ impl ChannelBoard {
         self.slots.get(channel)?.update(None, change)
     }
 
+    /// Writes what is shown while nobody is connected: a channel that calls is between two calls.
+    pub fn update_idle<T>(&self, channel: &str, change: impl FnOnce(&mut ChannelStatus) -> T) -> Option<T> {
+        let slot = self.slots.get(channel)?;
+        let mut entry = slot.lock();
+        let result = change(&mut entry.idle);
+        slot.show(&entry);
+        Some(result)
+    }
+
+    /// Whether a connection has the channel now.
+    pub fn connected(&self, channel: &str) -> bool {
+        self.slots.get(channel).is_some_and(|slot| !slot.lock().live.is_empty())
+    }
+
+    /// How many connections have had the channel.
+    pub fn connections(&self, channel: &str) -> u64 {
+        self.slots.get(channel).map_or(0, |slot| slot.lock().newest)
+    }
+
     /// A connection named this channel and may have it: BINDING. Connections of other partners may have it as well.
     /// `conname` is the other end's address as `host(port)`.
     ///
@@ -326,6 +345,7 @@ mod tests {
             seqwrap: 999_999_999,
             mrrty: 10,
             mrtmr: 1000,
+            calls: None,
             dialect: Dialect::default(),
         };
         (ChannelBoard::new([&definition], &metrics), metrics)

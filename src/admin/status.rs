@@ -329,6 +329,23 @@ impl ChannelStatus {
         self.last_error = Some(why.to_owned());
     }
 
+    /// A partner is being called at this address.
+    pub fn calling(&mut self, conname: &str) {
+        conname.clone_into(&mut self.conname);
+        self.state = ChannelState::Binding;
+    }
+
+    /// A call came to nothing; the partner will be called again.
+    pub fn retrying(&mut self, why: &str) {
+        self.state = if self.stopreq { ChannelState::Stopped } else { ChannelState::Retrying };
+        self.last_error = Some(why.to_owned());
+    }
+
+    /// Nobody will be called.
+    pub fn rests(&mut self) {
+        self.state = if self.stopreq { ChannelState::Stopped } else { ChannelState::Inactive };
+    }
+
     /// The connection is over: STOPPED if an operator asked for it, else INACTIVE. `error` is what went wrong, if anything did.
     pub(super) fn ended(&mut self, error: Option<&str>) {
         self.state = if self.stopreq { ChannelState::Stopped } else { ChannelState::Inactive };

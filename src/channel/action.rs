@@ -111,6 +111,9 @@ pub struct MessageFrame {
 pub struct Stopped {
     /// Whether this is how channels normally end.
     pub orderly: bool,
+    /// Whether one end told the other. A connection that is just closed between batches may be a partner's habit, or its
+    /// death.
+    pub announced: bool,
     /// The code that was sent to, or came from, the partner, if any.
     pub code: Option<StatusCode>,
     /// One line: what happened, with the numbers.

@@ -21,8 +21,55 @@ pub struct Definition {
     pub mrrty: u32,
     /// MRTMR in milliseconds: the pause before each of these, 0 to 999999999.
     pub mrtmr: u32,
+    /// Where a requester calls; none for a channel that only ever is called.
+    pub calls: Option<Calls>,
     /// Answers to what the wire reference leaves open.
     pub dialect: Dialect,
+}
+
+/// Whom a channel calls, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Calls {
+    /// CONNAME: the addresses, tried in this order; at least one.
+    pub conname: Vec<Conname>,
+    /// SHORTRTY: calls after the first that failed, 0 to 999999999.
+    pub shortrty: u32,
+    /// SHORTTMR in seconds: the pause before each of these.
+    pub shorttmr: u32,
+    /// LONGRTY: calls after those, 0 to 999999999.
+    pub longrty: u32,
+    /// LONGTMR in seconds: the pause before each of these.
+    pub longtmr: u32,
+}
+
+/// An address in MQ's words: `host(port)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conname {
+    /// Name or address of a machine.
+    pub host: String,
+    /// TCP port; 1414 where none was named.
+    pub port: u16,
+}
+
+impl std::fmt::Display for Conname {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}({})", self.host, self.port)
+    }
+}
+
+impl std::str::FromStr for Conname {
+    type Err = ();
+
+    /// `host(port)`, or a host alone for port 1414, as CONNAME has it.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (host, port) = match text.trim().split_once('(') {
+            None => (text, 1414),
+            Some((host, rest)) => (host, rest.strip_suffix(')').ok_or(())?.trim().parse().map_err(|_| ())?),
+        };
+        let host = host.trim();
+        let fits = !host.is_empty() && port != 0 && !host.contains([')', ',', '/', ' ']);
+        if fits { Ok(Self { host: host.to_owned(), port }) } else { Err(()) }
+    }
 }
 
 /// CHLTYPE of a channel at our end.

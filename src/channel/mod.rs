@@ -7,7 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`receiver`] | the machine: states, inputs, outputs |
-//! | [`negotiation`] | agreed values, counter-proposals, refusals |
+//! | [`negotiation`], [`calling`] | agreed values, counter-proposals, refusals; as responder and as caller |
 //! | [`sequence`], [`record`] | numbers, repeats, and what survives a connection |
 //! | [`confirm`] | what is answered to a confirm request: the rule that decides whether messages can be lost |
 //! | [`dialect`] | every guess about the protocol |
@@ -15,6 +15,7 @@
 pub mod action;
 mod assembly;
 pub mod batch;
+pub mod calling;
 pub mod confirm;
 pub mod definition;
 pub mod dialect;
@@ -26,7 +27,7 @@ pub mod sequence;
 pub mod timers;
 
 pub use action::{Input, MessageFrame, Output, Stopped};
-pub use definition::{Definition, Identity, Partner};
+pub use definition::{Calls, Conname, Definition, Identity, Partner};
 pub use dialect::Dialect;
 pub use error::PartnerError;
 pub use negotiation::Agreed;

@@ -18,7 +18,7 @@ pub const MESSAGE_HEADERS: usize = 428;
 /// What a broker needs of its frame limit beyond the message itself: our headers and properties (design, ours).
 pub const TARGET_RESERVE: u64 = 64 * 1024;
 /// Below this a segment has no room for a TSH, an MSH and a useful number of bytes (ours).
-const SMALLEST_TRANSMISSION: i32 = 128;
+pub(crate) const SMALLEST_TRANSMISSION: i32 = 128;
 
 const OUR_CAPS1: CapFlags1 = CapFlags1::MSG_SEQ.union(CapFlags1::CONVERSION_CAPABLE).union(CapFlags1::SPLIT_MESSAGE);
 /// What we refuse out loud, because a partner that believed in it would behave differently: fast messages outside the
@@ -194,14 +194,7 @@ pub fn judge(theirs: &InitialData, ours: &Limits, round: u32) -> Verdict {
 
 /// The table of agreed values (wire reference, channel flow 1.3).
 fn agree(theirs: &InitialData, ours: &Limits) -> Agreed {
-    // A level means what its sections carry: whichever is less, the byte or the length (channel flow 1.3).
-    let carried = match (&theirs.fap4, &theirs.fap9, &theirs.fap11) {
-        (None, ..) => 3,
-        (Some(_), None, _) => 8,
-        (Some(_), Some(_), None) => 10,
-        (Some(_), Some(_), Some(_)) => u8::MAX,
-    };
-    let fap_level = theirs.fap_level.min(carried).min(ours.dialect.fap.0);
+    let fap_level = theirs.fap_level.min(theirs.carried_level()).min(ours.dialect.fap.0);
     let heartbeat_interval = match theirs.fap4.as_ref().map_or(0, |fap4| fap4.heartbeat_interval) {
         _ if fap_level < 4 || ours.hbint == 0 => 0,
         theirs if theirs <= 0 => 0,

@@ -7,17 +7,19 @@ use super::problem::Report;
 use super::section::{Section, nearest};
 use crate::channel::definition::ChannelType;
 use crate::channel::dialect::BadSetting;
-use crate::channel::{Definition, Dialect};
+use crate::channel::{Calls, Conname, Definition, Dialect};
 
 /// Attributes of `DEFINE CHANNEL` that an administrator may well copy here, and that this version does not have.
 const LATER: &[&str] = &[
     "sslciph", "sslpeer", "sslcauth", "certlabl", "mcauser", "putaut", "npmspeed", "kaint", "usedlq", "discint",
-    "shortrty", "shorttmr", "longrty", "longtmr", "batchint", "batchlim", "batchhb", "convert", "comphdr", "compmsg",
-    "monchl", "statchl", "descr", "trptype",
+    "batchint", "batchlim", "batchhb", "convert", "comphdr", "compmsg", "monchl", "statchl", "descr", "trptype",
 ];
 
 /// Keys that belong to sending channels.
-const SENDING: &[&str] = &["conname", "rqmname", "xmitq"];
+const SENDING: &[&str] = &["rqmname", "xmitq"];
+
+/// Keys of channels that call.
+const CALLING: &[&str] = &["conname", "shortrty", "shorttmr", "longrty", "longtmr"];
 
 /// Reads every `[[channel]]`.
 pub(super) fn read(root: &mut Section<'_>, report: &mut Report<'_>) -> Vec<Definition> {
@@ -55,6 +57,7 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>, first: &mut BTreeMap<S
             report.at(&span, &section.key(key), "belongs to sending channels; remove the line");
         }
     }
+    let calls = calls(&mut section, report, chltype);
     let batchsz = section.number(report, "batchsz", 1..=9999, " messages").unwrap_or(50);
     let maxmsgl = section.number(report, "maxmsgl", 0..=104_857_600, " bytes").unwrap_or(104_857_600);
     let hbint = section.number(report, "hbint", 0..=999_999, " seconds").unwrap_or(300);
@@ -72,8 +75,49 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>, first: &mut BTreeMap<S
         seqwrap,
         mrrty: u32::try_from(mrrty).ok()?,
         mrtmr: u32::try_from(mrtmr).ok()?,
+        calls,
         dialect,
     })
+}
+
+/// Whom a requester calls; without CONNAME it waits to be called.
+fn calls(section: &mut Section<'_>, report: &mut Report<'_>, chltype: Option<ChannelType>) -> Option<Calls> {
+    if chltype == Some(ChannelType::Rcvr) {
+        for &key in CALLING {
+            if let Some(span) = section.place_of(key) {
+                report.at(
+                    &span,
+                    &section.key(key),
+                    "belongs to channels that call; remove the line, or write chltype = \"RQSTR\"",
+                );
+            }
+        }
+        return None;
+    }
+    let mut conname = Vec::new();
+    for text in section.texts(report, "conname") {
+        for one in text.value.split(',') {
+            match one.parse::<Conname>() {
+                Ok(address) => conname.push(address),
+                Err(()) => {
+                    let problem = format!("{one:?} is no address; write \"host(port)\", as \"qm1.example(1414)\"");
+                    report.at(&text.span, &section.key("conname"), problem);
+                }
+            }
+        }
+    }
+    let mut number = |key, default: u32, unit| {
+        let number = section.number(report, key, 0..=999_999_999, unit);
+        number.and_then(|number| u32::try_from(number).ok()).unwrap_or(default)
+    };
+    let calls = Calls {
+        conname,
+        shortrty: number("shortrty", 10, " calls"),
+        shorttmr: number("shorttmr", 60, " seconds"),
+        longrty: number("longrty", 999_999_999, " calls"),
+        longtmr: number("longtmr", 1200, " seconds"),
+    };
+    (!calls.conname.is_empty()).then_some(calls)
 }
 
 fn chltype(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<ChannelType> {

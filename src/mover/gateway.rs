@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::dialer::Dialer;
 use super::listener;
 use super::lobby::Lobby;
 use super::memory::MemoryBudget;
@@ -116,6 +117,11 @@ pub fn start<T: Target>(settings: Settings, target: T, listener: TcpListener) ->
         hurry: hurry.clone(),
     });
     tasks.spawn(keep_looking(gateway.clone()));
+    for definition in gateway.settings.definitions.values() {
+        if let Some(dialer) = Dialer::new(gateway.clone(), definition) {
+            tasks.spawn(dialer.run());
+        }
+    }
     tasks.spawn(listener::accept(gateway, listener, tasks.clone()));
     Ok(Handle { address, running, shutdown, hurry, tasks })
 }

@@ -20,9 +20,21 @@ use super::running::Slot;
 use super::undelivered::MessageRetry;
 use crate::admin::board::{self, Wanted};
 use crate::admin::status::{ChannelStatus, Substate};
-use crate::channel::{ChannelKey, Input, Mca, Output, Partner, Stopped};
+use crate::channel::{ChannelKey, Definition, Input, Mca, Output, Partner, Stopped};
 use crate::target::{Claim, Claimed, Target};
 use crate::wire::StatusCode;
+
+/// What an instance leaves.
+pub(super) struct Over {
+    /// Why it ended.
+    pub(super) stopped: Stopped,
+    /// Whether both ends had agreed, and the lease was ours.
+    pub(super) ran: bool,
+    /// Whether the board counted it.
+    pub(super) shown: bool,
+    /// The largest message that the target takes, if the lease told.
+    pub(super) max_message_bytes: Option<u64>,
+}
 
 /// One connection of one partner, from its first byte to its last.
 pub(crate) struct Instance<'g, T: Target, S> {
@@ -54,6 +66,10 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
     /// An instance for a connection that was just accepted.
     pub(crate) fn new(gateway: &'g Gateway<T>, stream: S, peer: SocketAddr) -> Self {
         let mca = Mca::new(gateway.settings.identity.clone(), gateway.clock.now());
+        Self { seat: Some(gateway.lobby.enter()), ..Self::with(gateway, mca, stream, peer) }
+    }
+
+    fn with(gateway: &'g Gateway<T>, mca: Mca, stream: S, peer: SocketAddr) -> Self {
         let link = Link::new(stream, mca.max_segment());
         Self {
             gateway,
@@ -63,7 +79,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             channel: String::new(),
             partner: String::new(),
             board: None,
-            seat: Some(gateway.lobby.enter()),
+            seat: None,
             slot: None,
             wanted: None,
             told: Told::Nothing,
@@ -72,27 +88,58 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         }
     }
 
+    /// An instance for a connection that we made.
+    pub(super) fn calling(
+        gateway: &'g Gateway<T>,
+        stream: S,
+        peer: SocketAddr,
+        definition: &Definition,
+        max_message_bytes: Option<u64>,
+        wanted: watch::Receiver<Wanted>,
+    ) -> Self {
+        let (identity, now) = (gateway.settings.identity.clone(), gateway.clock.now());
+        let mca = Mca::calling(identity, definition.clone(), max_message_bytes, now);
+        Self {
+            channel: definition.name.clone(),
+            retry: MessageRetry::of(definition),
+            wanted: Some(wanted),
+            ..Self::with(gateway, mca, stream, peer)
+        }
+    }
+
     /// Runs the channel to its end.
-    pub(crate) async fn run(mut self) {
+    pub(crate) async fn run(mut self) -> Over {
         let mut claim = None;
+        let mut ran = true;
         let stopped = match self.bind(&mut claim).await {
-            Some(stopped) => stopped,
+            Some(stopped) => {
+                ran = false;
+                stopped
+            }
             None => match &mut claim {
                 Some(claim) => self.serve(claim).await,
-                None => Stopped { orderly: false, code: None, why: "internal fault: bound without a lease".to_owned() },
+                None => Stopped {
+                    orderly: false,
+                    announced: false,
+                    code: None,
+                    why: "internal fault: bound without a lease".to_owned(),
+                },
             },
         };
         self.link.close().await;
+        let max_message_bytes = claim.as_ref().and_then(Claim::max_message_bytes);
         if let Some(claim) = claim {
             claim.release().await;
         }
         self.report_end(&stopped);
+        let shown = self.board.is_some();
         if let Some(board) = self.board.take() {
             board.ended((!stopped.orderly).then_some(stopped.why.as_str()));
         }
         // The slot goes after the lease: whoever adopts this channel waits for it, and then finds the lease free.
         drop(self.slot.take());
         self.link.linger().await;
+        Over { stopped, ran, shown, max_message_bytes }
     }
 
     /// Until the lease is ours and the partner knows that it may send; gives the end of the channel if that came first.
@@ -317,13 +364,13 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             return self.turn_away(StatusCode::CHANNEL_UNAVAILABLE, partner, &board::Refused::Stopped.to_string());
         }
         self.wanted = Some(wanted);
-        let interval = Duration::from_millis(definition.mrtmr.into());
-        self.retry = MessageRetry { count: definition.mrrty, interval };
+        self.retry = MessageRetry::of(&definition);
         Input::Defined(Box::new(definition))
     }
 
     /// Takes the channel's place among the running, and its lease.
     async fn claim(&mut self, partner: &Partner) -> Result<T::Claim, Input> {
+        partner.qmgr_name.clone_into(&mut self.partner);
         let settings = &self.gateway.settings;
         let key = ChannelKey {
             gateway: settings.identity.qmgr_name.clone(),

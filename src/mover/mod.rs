@@ -5,6 +5,7 @@
 
 mod batch;
 mod codec;
+mod dialer;
 mod gateway;
 mod instance;
 mod link;

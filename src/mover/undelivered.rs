@@ -12,7 +12,7 @@ use super::link::Stream;
 use super::memory::Room;
 use super::orders;
 use crate::admin::ChannelStatus;
-use crate::channel::MessageFrame;
+use crate::channel::{Definition, MessageFrame};
 use crate::mapping::{self, Destination, Mapped, Original, Publication, reason};
 use crate::message::Envelope;
 use crate::target::{Refusal, Target, TargetError, Unit};
@@ -46,6 +46,13 @@ pub(super) struct MessageRetry {
     pub(super) count: u32,
     /// After what pause.
     pub(super) interval: Duration,
+}
+
+impl MessageRetry {
+    /// Of this channel.
+    pub(super) fn of(definition: &Definition) -> Self {
+        Self { count: definition.mrrty, interval: Duration::from_millis(definition.mrtmr.into()) }
+    }
 }
 
 /// Why a batch cannot go on.

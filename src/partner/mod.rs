@@ -19,6 +19,7 @@ mod negotiate;
 mod options;
 mod resync;
 mod sender;
+mod server;
 mod speech;
 mod sync_file;
 pub mod transmission;
@@ -32,6 +33,7 @@ pub use error::PartnerError;
 pub use negotiate::Agreed;
 pub use options::{Options, Report};
 pub use sender::{ping, run};
+pub use server::{call_back, serve};
 pub use speech::{
     BatchHeartbeat, Close, ConfirmRequest, DataLength, IdLength, LuwidStyle, ResetNumber, Resync, ResyncBody,
     ResyncCarrier, Speech,

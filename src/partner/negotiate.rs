@@ -156,6 +156,66 @@ pub(super) async fn negotiate<S: AsyncRead + AsyncWrite>(
     Err(PartnerError::Negotiation(format!("no agreement after {ROUNDS} offers")))
 }
 
+/// Answers a requester's offers until both ends agree: what does not fit is countered (wire reference, channel flow 1.3).
+pub(super) async fn answer_offers<S: AsyncRead + AsyncWrite>(
+    conversation: &mut Conversation<S>,
+    options: &Options,
+    report: &mut Report,
+) -> Result<Agreed, PartnerError> {
+    let during = "while a requester called";
+    let speech = &options.speech;
+    let ours = offer(options)?;
+    for _ in 0..ROUNDS {
+        let call = conversation.expect(options.answer_timeout, during).await?;
+        match call.tsh.segment_type {
+            SegmentType::INITIAL_DATA => {}
+            SegmentType::STATUS_DATA => return Err(PartnerError::Refused { status: call.status()?, during }),
+            other => return Err(PartnerError::Protocol(format!("{other} came where INITIAL_DATA was expected"))),
+        }
+        let theirs = call.initial_data()?;
+        if !theirs.cap_flags1.contains(CapFlags1::REQUEST_INITIATION) || theirs.channel_name != ours.channel_name {
+            let (name, caps) = (theirs.channel_name.text(), theirs.cap_flags1);
+            return Err(PartnerError::Negotiation(format!(
+                "the caller asks for {name} as {caps}, no requester of ours"
+            )));
+        }
+        if theirs.seq_wrap != ours.seq_wrap {
+            let (ours, theirs) = (ours.seq_wrap, theirs.seq_wrap);
+            return Err(PartnerError::Negotiation(format!("SEQWRAP is {ours} here and {theirs} there")));
+        }
+        let mut answer = ours.clone();
+        answer.fap_level = ours.fap_level.min(theirs.fap_level);
+        answer.max_transmission_size = smaller(ours.max_transmission_size, theirs.max_transmission_size);
+        answer.max_msg_size = smaller(ours.max_msg_size, theirs.max_msg_size);
+        answer.max_msg_per_batch = ours.max_msg_per_batch.min(theirs.max_msg_per_batch.max(1));
+        let mut wrong = ErrFlags1::empty();
+        wrong.set(ErrFlags1::FAP_LEVEL, answer.fap_level != theirs.fap_level);
+        wrong.set(ErrFlags1::MAX_TRANSMISSION_SIZE, answer.max_transmission_size != theirs.max_transmission_size);
+        wrong.set(ErrFlags1::MAX_MSG_SIZE, answer.max_msg_size != theirs.max_msg_size);
+        wrong.set(ErrFlags1::MAX_MSG_PER_BATCH, answer.max_msg_per_batch != theirs.max_msg_per_batch);
+        if let (Some(mine), Some(their)) = (&mut answer.fap4, &theirs.fap4) {
+            mine.heartbeat_interval = heartbeat(mine.heartbeat_interval, their.heartbeat_interval);
+            wrong.set(ErrFlags1::HEARTBEAT_INTERVAL, mine.heartbeat_interval != their.heartbeat_interval);
+            mine.cap_flags2 = mine.cap_flags2 & their.cap_flags2;
+        }
+        cut_to_level(&mut answer, speech.id_length);
+        let agreed = wrong.is_empty() || speech.counters_silently;
+        answer.err_flags1 = if agreed { ErrFlags1::empty() } else { wrong };
+        let flags = if agreed { ControlFlags1::empty() } else { ControlFlags1::ERROR };
+        let tsh = speech.tsh(SegmentType::INITIAL_DATA).with_flags(flags | speech.habit());
+        let body = answer.encode(speech.byte_order, speech.alphabet);
+        conversation.send(&Segment::new(tsh, body)).await?;
+        conversation.flush().await?;
+        if agreed {
+            // A requester need not say that it takes split messages (channel flow 10: splitting is not assumed).
+            let can_split = theirs.cap_flags1.contains(CapFlags1::SPLIT_MESSAGE) && speech.split;
+            return Ok(Agreed { split: can_split, partner: theirs.qmgr_name(), ..agree(&answer, &answer)? });
+        }
+        report.counter_proposals += 1;
+    }
+    Err(PartnerError::Negotiation(format!("no agreement after {ROUNDS} offers of a requester")))
+}
+
 /// Changes the offer to what the partner would accept, as far as that is within our own limits.
 fn take_up(offer: &mut InitialData, theirs: &InitialData, speech: &Speech) -> Result<(), PartnerError> {
     if theirs.err_flags1.contains(ErrFlags1::SEQ_WRAP_VALUE) || offer.seq_wrap != theirs.seq_wrap {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::batch::Running;
@@ -13,6 +13,7 @@ use super::conversation::Conversation;
 use super::death::{Fate, Step};
 use super::negotiate::negotiate;
 use super::resync::{reset, resync};
+use super::server::{accept, bind};
 use super::speech::{Close, ConfirmRequest, LuwidStyle, Speech};
 use super::xmitq::Xmitq;
 use super::{Options, PartnerError, Report};
@@ -24,6 +25,19 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Runs the channel until its queue is empty and DISCINT has passed. After a broken connection, or a refusal that may
 /// pass, it connects again.
 pub async fn run(options: &Options) -> Result<Report, PartnerError> {
+    drive(options, Source::Call).await
+}
+
+/// Where connections come from.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// We call.
+    Call,
+    /// Requesters call here.
+    Serve(&'a TcpListener),
+}
+
+pub(super) async fn drive(options: &Options, source: Source<'_>) -> Result<Report, PartnerError> {
     let mut report = Report::default();
     let mut fate = Fate::new(options.die_at);
     let mut xmitq = Xmitq::open(&options.folder, options.fsync)?;
@@ -33,11 +47,15 @@ pub async fn run(options: &Options) -> Result<Report, PartnerError> {
     loop {
         let before = report.confirmed;
         xmitq.rewind();
-        let end = match connect(options).await {
+        let connection = match source {
+            Source::Call => connect(options).await,
+            Source::Serve(listener) => accept(options, listener).await,
+        };
+        let end = match connection {
             Ok(mut conversation) => {
                 let mut start =
                     Start { options, xmitq: &mut xmitq, report: &mut report, fate: &mut fate, luwids: &mut luwids };
-                match start.channel(&mut conversation, &mut wish).await {
+                match start.channel(&mut conversation, source, &mut wish).await {
                     Ok(()) => conversation.close().await,
                     Err(error) => Err(error),
                 }
@@ -108,10 +126,14 @@ impl Start<'_> {
     async fn channel<S: AsyncRead + AsyncWrite>(
         &mut self,
         conversation: &mut Conversation<S>,
+        source: Source<'_>,
         wish: &mut Option<i32>,
     ) -> Result<(), PartnerError> {
         let options = self.options;
-        let agreed = negotiate(conversation, options, self.report).await?;
+        let agreed = match source {
+            Source::Call => negotiate(conversation, options, self.report).await?,
+            Source::Serve(_) => bind(conversation, options, self.report).await?,
+        };
         self.report.connections += 1;
         self.report.agreed = Some(agreed.clone());
         if self.fate.strikes(Step::AfterInitialData) {

@@ -29,6 +29,10 @@ pub struct Speech {
     pub security_request: bool,
     /// Whether it offers to compress, from FAP 9 on.
     pub compression: bool,
+    /// Whether, called by a requester, it lowers values without saying so (channel flow 1.3, not seen).
+    pub counters_silently: bool,
+    /// Whether, called by a requester, it waits for a word of it before it sends (channel flow 8, U).
+    pub waits_for_requester: bool,
     /// How long its INITIAL_DATA is (channel flow 1.4).
     pub id_length: IdLength,
     /// Whether it repeats its own FAP level after a counter-proposal of a lower one; the lower one holds all the same.
@@ -96,6 +100,8 @@ impl Default for Speech {
             dual_uow: false,
             security_request: false,
             compression: false,
+            counters_silently: false,
+            waits_for_requester: false,
             id_length: IdLength::OfLevel,
             repeats_fap_level: false,
             initial_data_flags: 0x01,

@@ -224,6 +224,17 @@ impl InitialData {
         out.freeze()
     }
 
+    /// The highest FAP level whose sections are there: a level means what its sections carry, whichever is less, the byte
+    /// or the length (wire reference, channel flow 1.3).
+    pub fn carried_level(&self) -> u8 {
+        match (&self.fap4, &self.fap9, &self.fap11) {
+            (None, ..) => 3,
+            (Some(_), None, _) => 8,
+            (Some(_), Some(_), None) => 10,
+            (Some(_), Some(_), Some(_)) => u8::MAX,
+        }
+    }
+
     /// The writer's queue manager; blank below FAP 4.
     pub fn qmgr_name(&self) -> String {
         self.fap4.as_ref().map(|fap4| fap4.qmgr_name.text()).unwrap_or_default()

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "the chapters share `talk`")]
 
 mod batch;
+mod calling;
 mod close;
 mod errors;
 mod heartbeat;

@@ -110,6 +110,7 @@ pub fn definition() -> Definition {
         seqwrap: 999_999_999,
         mrrty: 10,
         mrtmr: 1000,
+        calls: None,
         dialect: dialect(&[]),
     }
 }

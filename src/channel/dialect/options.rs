@@ -432,7 +432,8 @@ choice! {
     RequesterStart {
         /// The server starts with MESSAGE_DATA when it has messages.
         Wait = "wait",
-        /// The requester sends an empty STATUS_DATA first.
+        /// The requester sends an empty STATUS_DATA first. Only where the server is known to wait for it: another could take
+        /// it for the confirm of its first batch.
         Status = "status",
     }
 }

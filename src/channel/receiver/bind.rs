@@ -33,7 +33,7 @@ pub(super) struct Rounds {
     round: u32,
 }
 
-fn initial_data(segment: &Segment) -> Result<InitialData, PartnerError> {
+pub(super) fn initial_data(segment: &Segment) -> Result<InitialData, PartnerError> {
     if segment.tsh.segment_type == SegmentType::SECURITY_DATA {
         let found = "SECURITY_DATA";
         return Err(PartnerError::new(STATE, StatusCode::SECURITY_FAILURE, "no security exit", found));
@@ -80,6 +80,9 @@ impl Mca {
     }
 
     pub(super) fn claimed(&mut self, record: Option<SyncRecord>, max_message_bytes: Option<u64>) {
+        if matches!(self.state, State::Called(_)) {
+            return self.call_claimed(record, max_message_bytes);
+        }
         if !matches!(self.state, State::Claiming(_)) {
             return;
         }
@@ -142,7 +145,7 @@ impl Mca {
         }
     }
 
-    fn send_initial_data(&mut self, channel: &str, agreed: &Agreed, no: &Objections, flags: ControlFlags1) {
+    pub(super) fn send_initial_data(&mut self, channel: &str, agreed: &Agreed, no: &Objections, flags: ControlFlags1) {
         let body = negotiation::answer(channel, &self.identity, agreed, &self.line.dialect, no);
         let Line { dialect, .. } = &self.line;
         let bytes = body.encode(dialect.byte_order.into(), dialect.alphabet.into());
@@ -167,8 +170,10 @@ impl Mca {
 
     pub(super) fn refused(&mut self, code: StatusCode, why: &str) {
         match &self.state {
-            State::Identifying(_) | State::Claiming(_) => self.turn_away(&Status::new(code), why.to_owned()),
-            State::Running(_) | State::Countered(_) => self.close_with(code, why),
+            State::Identifying(_) | State::Claiming(_) | State::Called(_) => {
+                self.turn_away(&Status::new(code), why.to_owned())
+            }
+            State::Running(_) | State::Countered(_) | State::Calling(_) => self.close_with(code, why),
             State::Connected | State::Lingering(_) | State::Over => {}
         }
     }

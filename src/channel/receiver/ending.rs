@@ -37,19 +37,23 @@ impl Mca {
             State::Over => return,
             State::Lingering(_) => return self.lingered(),
             State::Connected => disorderly(None, format!("the caller went away before it said anything: {how}")),
+            State::Calling(_) => disorderly(None, format!("the partner did not answer our call: {how}")),
+            State::Called(_) => disorderly(None, format!("the partner went away while binding: {how}")),
             State::Identifying(_) | State::Claiming(_) | State::Countered(_) => {
                 disorderly(None, format!("the caller went away while binding: {how}"))
             }
             State::Running(channel) => match &channel.work {
-                Work::Idle => orderly(None, format!("the partner closed the connection between batches: {how}")),
-                Work::Open(batch) if batch.rests() => {
-                    orderly(None, format!("the partner closed the connection between batches: {how}"))
+                _ if channel.between_batches() => {
+                    let why = format!("the partner closed the connection between batches: {how}");
+                    Stopped { announced: false, ..orderly(None, why) }
                 }
                 Work::Open(batch) => {
                     let received = batch.messages();
                     disorderly(None, format!("the connection ended after {received} messages of a batch: {how}"))
                 }
-                Work::Committing(_) => disorderly(None, format!("the connection ended during a commit: {how}")),
+                Work::Idle | Work::Committing(_) => {
+                    disorderly(None, format!("the connection ended during a commit: {how}"))
+                }
             },
         };
         self.end(stopped);
@@ -143,7 +147,7 @@ impl Mca {
             State::Running(channel) => channel.between_batches(),
             _ => true,
         };
-        self.end(Stopped { orderly: idle, code: Some(code), why: why.to_owned() });
+        self.end(Stopped { orderly: idle, announced: true, code: Some(code), why: why.to_owned() });
     }
 
     pub(super) fn expired(&mut self, timer: Timer) {

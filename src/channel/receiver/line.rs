@@ -118,9 +118,9 @@ impl Line {
 }
 
 pub(super) fn orderly(code: Option<StatusCode>, why: impl Into<String>) -> Stopped {
-    Stopped { orderly: true, code, why: why.into() }
+    Stopped { orderly: true, announced: true, code, why: why.into() }
 }
 
 pub(super) fn disorderly(code: Option<StatusCode>, why: impl Into<String>) -> Stopped {
-    Stopped { orderly: false, code, why: why.into() }
+    Stopped { orderly: false, announced: false, code, why: why.into() }
 }

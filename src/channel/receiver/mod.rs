@@ -4,6 +4,7 @@
 //! |---|---|
 //! | this one | the machine's states, what goes in and comes out |
 //! | `bind` | from the first segment to agreement |
+//! | `call` | the same where we call |
 //! | `running` | segments of an agreed channel |
 //! | `answer` | confirm requests, resynchronisation, reset, ping |
 //! | `outcome` | commits: what they write, and what their outcome leads to |
@@ -12,6 +13,7 @@
 
 mod answer;
 mod bind;
+mod call;
 mod ending;
 mod line;
 mod outcome;
@@ -66,6 +68,8 @@ pub struct Mca {
 ///                                        |                                                     | ping, echoed
 ///                                        +--------------------- Lingering <-------------------- +
 /// ```
+/// A requester that calls begins with Calling, offers until its partner agrees, and then is Called until it has the lease.
+///
 /// Within Running, [`Work`] says whether a batch is open or being committed.
 #[derive(Debug)]
 enum State {
@@ -75,6 +79,10 @@ enum State {
     Identifying(Box<bind::Caller>),
     /// The shell takes the lease.
     Claiming(Box<Bind>),
+    /// We called, and wait for the answer to our offer.
+    Calling(Box<call::Calling>),
+    /// The partner agreed to our call; the shell takes the lease.
+    Called(Box<call::Called>),
     /// We made a counter-proposal; the caller asks again.
     Countered(Box<bind::Rounds>),
     /// Messages may come.
@@ -158,7 +166,7 @@ impl Mca {
     /// Whether `Identify`, `Claim` or `Commit` waits for its answer; a driver need not read from the partner then.
     pub fn awaits_answer(&self) -> bool {
         match &self.state {
-            State::Identifying(_) | State::Claiming(_) => true,
+            State::Identifying(_) | State::Claiming(_) | State::Called(_) => true,
             State::Running(channel) => matches!(channel.work, Work::Committing(_)),
             _ => false,
         }
@@ -195,6 +203,7 @@ impl Mca {
         let outcome = match &mut self.state {
             State::Connected => self.first_segment(&segment),
             State::Countered(_) => self.next_proposal(&segment),
+            State::Calling(_) => self.call_answered(&segment),
             State::Running(_) => self.running_segment(segment),
             State::Lingering(_) => {
                 if segment.tsh.flags1.contains(crate::wire::ControlFlags1::CLOSE_CHANNEL) {
@@ -202,7 +211,7 @@ impl Mca {
                 }
                 Ok(())
             }
-            State::Identifying(_) | State::Claiming(_) | State::Over => Ok(()),
+            State::Identifying(_) | State::Claiming(_) | State::Called(_) | State::Over => Ok(()),
         };
         if let Err(error) = outcome {
             self.fault(&error);

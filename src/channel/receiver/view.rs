@@ -95,6 +95,12 @@ impl Mca {
                 status.channel.clone_from(&bind.definition.name);
                 status.partner = Some(bind.caller.partner.clone());
             }
+            State::Calling(call) => status.channel.clone_from(&call.definition.name),
+            State::Called(call) => {
+                status.doing = Doing::Serialize;
+                status.channel.clone_from(&call.definition.name);
+                status.partner = Some(call.partner.clone());
+            }
             State::Countered(rounds) => {
                 status.channel.clone_from(&rounds.bind.definition.name);
                 status.partner = Some(rounds.bind.caller.partner.clone());
