@@ -196,7 +196,7 @@ pub(super) async fn answer_offers<S: AsyncRead + AsyncWrite>(
         if let (Some(mine), Some(their)) = (&mut answer.fap4, &theirs.fap4) {
             mine.heartbeat_interval = heartbeat(mine.heartbeat_interval, their.heartbeat_interval);
             wrong.set(ErrFlags1::HEARTBEAT_INTERVAL, mine.heartbeat_interval != their.heartbeat_interval);
-            mine.cap_flags2 = mine.cap_flags2 & their.cap_flags2;
+            mine.cap_flags2 &= their.cap_flags2;
         }
         cut_to_level(&mut answer, speech.id_length);
         let agreed = wrong.is_empty() || speech.counters_silently;
