@@ -111,6 +111,14 @@ fn a_wrong_configuration_is_told_line_by_line_and_nothing_is_started() {
 }
 
 #[test]
+fn a_demonstration_does_not_wait_for_a_broker_that_is_not_there() {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (code, out, err) = mqferry(&["demo", "--broker", &format!("amqp://{free}")]);
+    assert_eq!((code, out.as_str(), err.lines().count()), (1, "", 1), "{err}");
+    assert!(err.starts_with("mqferry: target: ") && err.contains("cannot be reached"), "{err}");
+}
+
+#[test]
 fn check_says_what_holds() {
     let place = Place::new("127.0.0.1:0", "127.0.0.1:0");
     let (code, out, err) = mqferry(&["check", "-c", &place.config()]);

@@ -79,10 +79,10 @@ async fn start_on<T: Target>(plan: &Plan, target: T, listener: TcpListener) -> R
     let board = ChannelBoard::new(&plan.channels, &metrics);
     let health = Health::new(&metrics);
     let found = target.look().await;
-    match &found {
-        Err(error) if !error.retry => return Err(Failure::Failed(error.clone().into())),
-        Err(error) => tracing::warn!("target: {}; callers are told to try again later", error.text),
-        Ok(()) => {}
+    if let Err(error) = &found
+        && !error.retry
+    {
+        return Err(Failure::Failed(error.clone().into()));
     }
     health.target(found.map_err(|error| error.text));
     let admin = Admin { board: board.clone(), metrics: metrics.clone(), health: health.clone() };

@@ -41,6 +41,9 @@ pub async fn run(args: RunArgs) -> Outcome {
     let Gateway { handle, admin } = gateway::start(&plan, listener).await?;
     let stop_admin = CancellationToken::new();
     let health = admin.health.clone();
+    for obstacle in health.obstacles() {
+        tracing::warn!("{obstacle}; callers are told to try again later");
+    }
     let served = gateway::serve_admin(admin_listener, admin, stop_admin.clone());
     tracing::info!(
         name = plan.name,

@@ -98,6 +98,10 @@ pub async fn run(args: DemoArgs) -> Outcome {
 
     let listener = gateway::bind(([127, 0, 0, 1], 0).into()).await?;
     let running = gateway::start(&plan, listener).await?;
+    // A gateway waits for its broker to come back; a person who looks at a demonstration should not have to.
+    if let Some(obstacle) = running.admin.health.obstacles().first() {
+        return Err(Failure::Failed(anyhow::anyhow!("{obstacle}")));
+    }
     let clock = Clock::default();
     let channel = send(&running, &xmitq, &args, sent.len()).await;
     let seconds = clock.now().as_secs_f64();
