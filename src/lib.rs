@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`wire`], [`message`], [`codepage`] | bytes, lengths, byte order, CCSID |
 //! | [`channel`] | segments, sequence numbers, LUWs, timers as values |
-//! | [`partner`] | `wire` and `message`: a simulated queue manager |
+//! | [`partner`] | `wire`: a simulated queue manager |
 //! | [`mapping`] | envelopes and publications |
 //! | [`target`] | publications and broker transactions |
 //! | [`mover`] | all of them, and only how they meet |

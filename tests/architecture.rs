@@ -42,7 +42,7 @@ const RULES: &[Rule] = &[
     // Services that know nothing of messages.
     Rule { floor: "clock", crate_paths: &[], crates: None },
     Rule { floor: "tls", crate_paths: &[], crates: None },
-    Rule { floor: "partner", crate_paths: &["clock", "wire", "codepage", "message"], crates: None },
+    Rule { floor: "partner", crate_paths: &["clock", "wire"], crates: None },
     Rule { floor: "mapping", crate_paths: &["wire", "codepage", "message"], crates: MAPPING },
     Rule {
         floor: "target",
