@@ -1,4 +1,5 @@
-//! Requesters: channels on which the gateway calls and the partner sends.
+//! Who calls and who sends: requesters, on which the gateway calls and the partner sends; a server that calls a receiver;
+//! PING; and the cycle of sequence numbers, with each way to ask and each place for a death right at the wrap.
 
 #[path = "support/pcap.rs"]
 mod pcap;
@@ -10,10 +11,13 @@ mod stage;
 use std::time::Duration;
 
 use mqferry::admin::status::ChannelState;
-use mqferry::partner::{Options, PartnerError, Report, Speech, call_back, serve};
+use mqferry::partner::generator::Numbered;
+use mqferry::partner::{
+    ConfirmRequest, Death, Options, PartnerError, Report, Resync, Speech, Step, call_back, ping, serve,
+};
 use mqferry::wire::StatusCode;
 use relay::{Cut, Relay};
-use stage::{CHANNEL, Setup, Stage, until};
+use stage::{CHANNEL, Setup, Stage, channel, until};
 use tokio::net::TcpListener;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -239,4 +243,138 @@ async fn a_message_larger_than_the_target_takes_is_never_agreed_to() {
     assert_eq!(report.agreed.unwrap().max_msg_size, 1 << 20);
     assert_eq!(report.confirmed, 1);
     roles.stage.end().await;
+}
+
+/// A fully qualified server (channel flow 8): it calls a receiver as a sender does, and serves a requester that calls it,
+/// with one transmission queue; each channel has numbers of its own.
+#[tokio::test]
+async fn a_server_calls_a_receiver_and_serves_a_requester() {
+    let asks = "QM1.SERVES";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let requester = format!(
+        "[[channel]]\nname = \"{asks}\"\nchltype = \"RQSTR\"\nconname = \"127.0.0.1({})\"\n",
+        listener.local_addr().unwrap().port()
+    );
+    let text = format!("{}{requester}", channel(CHANNEL, ""));
+    let stage = Stage::with(Setup { text, ..Setup::default() }).await;
+    let calls = Options { batchsz: 3, ..stage.options() };
+    stage.put(1, 7, "TARGET");
+    let report = stage.send(&calls).await.unwrap();
+    assert_eq!((report.confirmed, report.sequence), (7, 7));
+    until("the call is over", || stage.status().state == ChannelState::Inactive).await;
+    assert_eq!((stage.status().rqmname.as_str(), stage.status().lstseqno), ("QM1", 7));
+
+    // Its other channel has a queue and a memory of its own.
+    let queue = tempfile::tempdir().unwrap();
+    let serves = Options { channel: asks.to_owned(), folder: queue.path().to_owned(), ..calls };
+    Numbered { first: 8, size: 60, ..Numbered::new(4, "TARGET", "GW") }.put(queue.path()).unwrap();
+    let report = tokio::time::timeout(PATIENCE, serve(&serves, &listener)).await.expect("in time").unwrap();
+    assert_eq!((report.confirmed, report.sequence), (4, 4));
+    until("both rest", || stage.board.all().iter().all(|status| status.state == ChannelState::Inactive)).await;
+    assert_eq!(stage.at("TARGET"), (1..=11).collect::<Vec<_>>());
+    assert_eq!((stage.status().lstseqno, stage.board.status(asks).unwrap().lstseqno), (7, 4));
+    stage.end().await;
+}
+
+/// PING CHANNEL: the echo, in each way to speak and each length that fits a segment, and nothing else changes.
+#[tokio::test]
+async fn a_ping_touches_no_queue_and_no_number() {
+    let stage = Stage::set().await;
+    stage.put(1, 4, "TARGET");
+    let options = Options { batchsz: 3, ..stage.options() };
+    assert_eq!(stage.send(&options).await.unwrap().sequence, 4);
+    let speeches = [
+        Speech::default(),
+        Speech::default().ebcdic(),
+        Speech { fap_level: 1, first_last_everywhere: true, ..Speech::default() },
+        Speech { fap_level: 13, resync: Resync::EachStart, ..Speech::default() },
+    ];
+    for speech in speeches {
+        // IBM MQ's PING CHANNEL has DATALEN 16 to 32768; the longest here fills an agreed segment of 32766 bytes.
+        for length in [16, 64, 32766 - 28 - 4] {
+            let options = Options { speech: speech.clone(), ..options.clone() };
+            let echoed = tokio::time::timeout(PATIENCE, ping(&options, length)).await.expect("in time");
+            echoed.unwrap_or_else(|error| panic!("{length} bytes, {speech:?}: {error}"));
+            // Else the next one would take the channel over.
+            until("the ping is over", || stage.status().state == ChannelState::Inactive).await;
+        }
+    }
+    assert_eq!(stage.log.lines(&["the partner pinged the channel"]).len(), 12, "{}", stage.log.text());
+    let status = stage.status();
+    assert_eq!((status.state, status.lstseqno, status.last_error), (ChannelState::Inactive, 4, None));
+    stage.board.stop(CHANNEL).unwrap();
+    let refused = tokio::time::timeout(PATIENCE, ping(&options, 64)).await.expect("in time").unwrap_err();
+    let PartnerError::Refused { status, .. } = refused else { panic!("{refused}") };
+    assert_eq!(status.code, Some(StatusCode::CHANNEL_UNAVAILABLE));
+    stage.board.start(CHANNEL).unwrap();
+    stage.put(5, 2, "TARGET");
+    assert_eq!(stage.send(&options).await.unwrap().sequence, 6);
+    assert_eq!(stage.at("TARGET"), [1, 2, 3, 4, 5, 6]);
+    stage.end().await;
+}
+
+/// SEQWRAP 100, the lowest: 1 follows 100, within a batch and between two, on one connection and over many.
+#[tokio::test]
+async fn one_follows_the_wrap() {
+    // 20 batches of 5 end at the wrap; batches of 7 have it as their second message; those of 50 are half a cycle.
+    for (batchsz, agreed) in [(5, 5), (7, 7), (50, 50), (99, 50)] {
+        for confirm in [ConfirmRequest::OnLastMessage, ConfirmRequest::StatusData] {
+            let stage = wrapping().await;
+            let options =
+                Options { batchsz, seqwrap: 100, speech: Speech { confirm, ..Speech::default() }, ..stage.options() };
+            stage.put(1, 230, "TARGET");
+            let report = stage.send(&options).await.unwrap();
+            assert_eq!((report.confirmed, report.sequence), (230, 30), "batches of {batchsz}, {confirm:?}");
+            assert_eq!(report.agreed.unwrap().batchsz, agreed);
+            stage.put(231, 70, "TARGET");
+            assert_eq!(stage.send(&options).await.unwrap().sequence, 100);
+            stage.put(301, 1, "TARGET");
+            assert_eq!(stage.send(&options).await.unwrap().sequence, 1);
+            assert_eq!(stage.at("TARGET"), (1..=301).collect::<Vec<_>>());
+            assert_eq!(stage.status().lstseqno, 1);
+            stage.end().await;
+        }
+    }
+}
+
+/// The batch that crosses the wrap, or ends at it, or begins behind it, is in doubt: asked about, or just sent again,
+/// cut as before or otherwise.
+#[tokio::test]
+async fn a_batch_at_the_wrap_in_doubt_is_settled_once() {
+    // Messages 98, 99, 100, 1, 2 or so: batches of five behind so many others.
+    for (before, place) in [(96, "within the batch"), (95, "at its end"), (100, "before its first")] {
+        for resync in [Resync::InDoubt, Resync::EachStart, Resync::Never] {
+            for (step, kept) in [(Step::ConfirmNotStored, true), (Step::BetweenMessages, false)] {
+                for first_batchsz in [None, Some(2), Some(7)] {
+                    let case = format!("the wrap {place}, {resync:?}, {step:?}, cut {first_batchsz:?}");
+                    let stage = wrapping().await;
+                    let speech = Speech { resync, ..Speech::default() };
+                    let options = Options { batchsz: 10, seqwrap: 100, speech, ..stage.options() };
+                    stage.put(1, before, "TARGET");
+                    assert_eq!(stage.send(&options).await.unwrap().confirmed, before, "{case}");
+                    stage.put(before + 1, 12, "TARGET");
+                    let dies =
+                        Options { batchsz: 5, die_at: Some(Death { step, after: 0, abort: false }), ..options.clone() };
+                    let died = stage.send(&dies).await.unwrap_err();
+                    assert!(matches!(died, PartnerError::Died(_)), "{case}: {died}");
+                    until("the end of the dead", || stage.status().state == ChannelState::Inactive).await;
+                    let there = if kept { before + 5 } else { before };
+                    assert_eq!(stage.at("TARGET").len() as u64, there, "{case}");
+                    let again = Options { first_batchsz, ..options };
+                    let report = stage.send(&again).await.unwrap_or_else(|error| panic!("{case}: {error}"));
+                    assert_eq!(u64::try_from(report.sequence).unwrap(), before + 12 - 100, "{case}");
+                    let asked = kept && resync != Resync::Never;
+                    assert_eq!(report.resync_committed, u64::from(asked), "{case}");
+                    assert_eq!(stage.status().totals().repeated, if kept && !asked { 5 } else { 0 }, "{case}");
+                    assert_eq!(stage.at("TARGET"), (1..=before + 12).collect::<Vec<_>>(), "{case}");
+                    stage.end().await;
+                }
+            }
+        }
+    }
+}
+
+async fn wrapping() -> Stage {
+    let text = channel(CHANNEL, "seqwrap = 100\nbatchsz = 200");
+    Stage::with(Setup { text, ..Setup::default() }).await
 }

@@ -19,7 +19,7 @@ use super::orders::{self, Orders, Told};
 use super::running::Slot;
 use super::undelivered::MessageRetry;
 use crate::admin::board::{self, Wanted};
-use crate::admin::status::{ChannelStatus, Substate};
+use crate::admin::status::ChannelStatus;
 use crate::channel::{ChannelKey, Definition, Input, Mca, Output, Partner, Stopped};
 use crate::target::{Claim, Claimed, Target};
 use crate::wire::StatusCode;
@@ -387,11 +387,8 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             .board
             .open(&self.channel, &conname)
             .map_err(|refused| self.turn_away(StatusCode::CHANNEL_UNAVAILABLE, partner, &refused.to_string()))?;
-        board.update(|status| {
-            status.partner(partner);
-            status.substate = Substate::Serialize;
-        });
         self.board = Some(board);
+        self.report_binding(partner);
         let claimed = self.gateway.target.claim(&key).await;
         settings.health.target(claimed.as_ref().map(|_| ()).map_err(|error| error.text.clone()));
         match claimed {

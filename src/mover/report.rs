@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::instance::Instance;
 use super::link::Stream;
-use crate::admin::status::{Agreed, ChannelStatus};
+use crate::admin::status::{Agreed, ChannelStatus, Substate};
 use crate::channel::{Input, MessageFrame, Output, Partner, Stopped, SyncRecord};
 use crate::target::{self, Target};
 use crate::wire::StatusCode;
@@ -76,6 +76,21 @@ impl<T: Target, S: Stream> Instance<'_, T, S> {
         let text = format!("{} at {} was refused: {why}", partner.qmgr_name, self.peer.ip());
         self.gateway.settings.board.update(&self.channel, |status| status.refused(&text));
         Input::Refused(code, text)
+    }
+
+    /// BINDING: the partner named the channel and may have it, if the lease is free and both ends agree.
+    pub(super) fn report_binding(&self, partner: &Partner) {
+        self.tell(|status| {
+            status.partner(partner);
+            status.substate = Substate::Serialize;
+        });
+        tracing::info!(
+            channel = self.name(),
+            partner = self.partner(),
+            peer = %self.peer,
+            fap = partner.fap_level,
+            "channel is binding"
+        );
     }
 
     /// RUNNING.

@@ -31,6 +31,7 @@ async fn the_board_shows_every_step_of_a_channel() {
     assert_eq!((status.state.word(), status.curseqno, status.curluwid), ("RUNNING", 1, luwid(1)));
     assert_eq!((status.lstseqno, status.rqmname.as_str(), status.agreed.fap_level), (0, "QM1", 4));
     assert!(status.conname.starts_with("127.0.0.1("), "{}", status.conname);
+    stage.log.says_once(&["INFO", "channel is binding", CHANNEL, "QM1", "127.0.0.1"]);
     stage.log.says_once(&["INFO", "channel is running", CHANNEL, "QM1", "batchsz=50", "lstseqno=0"]);
     assert_eq!(stage.board.stop(CHANNEL).unwrap().state.word(), "STOPPING");
     stage.until("it is said", || !stage.log.lines(&["stopping", "operator"]).is_empty()).await;

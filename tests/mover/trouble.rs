@@ -24,7 +24,8 @@ async fn a_target_that_is_down_is_told_at_bind_and_the_partner_comes_again() {
     }
     stage.until("refusals counted", || stage.status().totals().refused == 3).await;
     assert!(stage.health.obstacles().iter().any(|why| why.contains("down for the test")), "not ready while it is down");
-    // Three callers, one line.
+    assert_eq!(stage.log.lines(&["INFO", "channel is binding", CHANNEL, "QM1"]).len(), 3);
+    // Three callers, one line that says why it came to nothing.
     let line = stage.log.says_once(&["WARN", CHANNEL, "the broker is down for the test"]);
     assert!(line.contains("QM_UNAVAILABLE (3, AMQ9524)"), "{line}");
     stage.put(1, 7, "Q");
