@@ -14,6 +14,7 @@ pub mod amqp;
 pub mod embedded;
 pub mod error;
 pub mod memory;
+pub mod openwire;
 pub mod record;
 
 pub use address::BrokerAddress;
