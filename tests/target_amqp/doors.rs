@@ -133,6 +133,27 @@ async fn a_broker_that_lets_container_ids_be_stolen_is_refused() {
     );
 }
 
+/// How the library tells of a refused container id depends on which of its tasks looks first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_id_in_use_is_recognised_every_time() {
+    let broker = Broker::start();
+    let url = broker.amqp_url();
+    let looks: Vec<_> = (0..8)
+        .map(|_| {
+            let url = url.clone();
+            tokio::spawn(async move {
+                for _ in 0..15 {
+                    // A new target asks anew whether the broker guards container ids.
+                    target(&url, None).look().await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for look in looks {
+        look.await.unwrap();
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn check_sees_a_transformer_that_would_hand_raw_bytes_to_applications() {
     for transformer in ["native", "raw"] {

@@ -195,12 +195,17 @@ async fn open_unbounded(
         .await;
     let mut connection = match opened {
         Ok(connection) => connection,
-        Err(error) => return Err(open_failed(settings, endpoint, &watch, error).into()),
+        Err(error) => {
+            return Err(match watch.closed() {
+                Some(reason) if is_held(&reason) => held(endpoint, &reason),
+                _ => open_failed(settings, endpoint, &watch, error).into(),
+            });
+        }
     };
     // A refused container id shows only now: the broker opens, then closes.
     let session = match Session::begin(&mut connection).await {
         Ok(session) => session,
-        Err(error) => return Err(begin_failed(endpoint, connection, error).await),
+        Err(error) => return Err(begin_failed(endpoint, connection, &watch, &error).await),
     };
     let (lost_tx, lost) = watch::channel(None);
     let close = CancellationToken::new();
@@ -249,30 +254,36 @@ async fn watch_end(
         }
     };
     watch.cut();
-    let choked = matches!(
-        &outcome,
-        Err(ConnectionError::RemoteClosedWithError(error))
-            if error.condition == ErrorCondition::AmqpError(AmqpError::DecodeError)
-    );
-    let text = match outcome {
-        Ok(()) => "it closed the connection".to_owned(),
-        Err(ConnectionError::RemoteClosedWithError(error)) => format!("it closed the connection: {}", say(&error)),
-        Err(error) => one_line(&error),
+    let reason = match &outcome {
+        Err(ConnectionError::RemoteClosedWithError(error)) => Some(error.clone()),
+        _ => watch.closed(),
+    };
+    let choked =
+        reason.as_ref().is_some_and(|reason| reason.condition == ErrorCondition::AmqpError(AmqpError::DecodeError));
+    let text = match (reason, outcome) {
+        (Some(reason), _) => format!("it closed the connection: {}", say(&reason)),
+        (None, Ok(())) => "it closed the connection".to_owned(),
+        (None, Err(error)) => one_line(&error),
     };
     lost.send_replace(Some(End { text, choked }));
 }
 
-async fn begin_failed(endpoint: &Endpoint, mut connection: ConnectionHandle<()>, error: BeginError) -> Refused {
-    let reason = match &error {
-        BeginError::ConnectionStopped(ConnectionStopReason::RemoteClosedWithError(reason)) => Some(reason.clone()),
-        // The reason may reach the connection a moment after the session sees its end.
-        _ => match tokio::time::timeout(Duration::from_millis(500), connection.on_close()).await {
-            Ok(Err(ConnectionError::RemoteClosedWithError(reason))) => Some(reason),
-            _ => None,
-        },
-    };
+async fn begin_failed(
+    endpoint: &Endpoint,
+    mut connection: ConnectionHandle<()>,
+    watch: &Watch,
+    error: &BeginError,
+) -> Refused {
+    // The reason may come a moment after the session saw its end, and the library may drop it: what was read off the
+    // wire decides.
+    let ended = tokio::time::timeout(CLOSE_LIMIT, connection.on_close()).await;
+    let reason = watch.closed().or(match (error, ended) {
+        (BeginError::ConnectionStopped(ConnectionStopReason::RemoteClosedWithError(reason)), _) => Some(reason.clone()),
+        (_, Ok(Err(ConnectionError::RemoteClosedWithError(reason)))) => Some(reason),
+        _ => None,
+    });
     match reason {
-        Some(reason) if is_held(&reason) => Refused::Held(format!("{endpoint}: {}", say(&reason))),
+        Some(reason) if is_held(&reason) => held(endpoint, &reason),
         Some(reason) => Refused::Target(TargetError {
             side: Side::Broker,
             text: format!("{endpoint} opened and closed the connection: {}", say(&reason)),
@@ -280,10 +291,14 @@ async fn begin_failed(endpoint: &Endpoint, mut connection: ConnectionHandle<()>,
         }),
         None => Refused::Target(TargetError {
             side: Side::Broker,
-            text: format!("{endpoint} opened no session: {}", one_line(&error)),
+            text: format!("{endpoint} opened no session: {}", one_line(error)),
             retry: true,
         }),
     }
+}
+
+fn held(endpoint: &Endpoint, reason: &definitions::Error) -> Refused {
+    Refused::Held(format!("{endpoint}: {}", say(reason)))
 }
 
 /// `amqp:invalid-field` that names the container id: ActiveMQ's way to say that the id is in use.

@@ -88,6 +88,9 @@ impl Default for Limits {
     }
 }
 
+/// How often to ask whether a broker guards container ids, when it ends connections without a reason.
+const TRIES: usize = 3;
+
 /// What every connection needs.
 #[derive(Clone)]
 struct Settings {
@@ -205,26 +208,31 @@ impl AmqpTarget {
         if self.no_stealing.lock().unwrap_or_else(PoisonError::into_inner).contains(endpoint) {
             return Ok(());
         }
-        let id = format!("mqferry/preflight/{}", fresh_holder());
-        let first = Connection::open(&self.settings, endpoint, &id).await?;
-        let second = Connection::open(&self.settings, endpoint, &id).await;
-        first.close().await;
-        match second {
-            Err(Refused::Held(_)) => {
-                self.no_stealing.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint.clone());
-                Ok(())
-            }
-            Err(Refused::Target(error)) => Err(Refused::Target(error)),
-            Ok(second) => {
-                second.close().await;
-                Err(Refused::Target(TargetError {
-                    side: Side::Broker,
-                    text: format!(
-                        "{endpoint} lets a second connection take over a container id, so two gateways could move one \
-                         channel: set allowLinkStealing=false on its AMQP connector"
-                    ),
-                    retry: false,
-                }))
+        let mut tries = 1;
+        loop {
+            let id = format!("mqferry/preflight/{}", fresh_holder());
+            let first = Connection::open(&self.settings, endpoint, &id).await?;
+            let second = Connection::open(&self.settings, endpoint, &id).await;
+            first.close().await;
+            match second {
+                Err(Refused::Held(_)) => {
+                    self.no_stealing.lock().unwrap_or_else(PoisonError::into_inner).insert(endpoint.clone());
+                    return Ok(());
+                }
+                // It may close without the reason, and then nothing is shown.
+                Err(Refused::Target(error)) if error.retry && tries < TRIES => tries += 1,
+                Err(refused) => return Err(refused),
+                Ok(second) => {
+                    second.close().await;
+                    return Err(Refused::Target(TargetError {
+                        side: Side::Broker,
+                        text: format!(
+                            "{endpoint} lets a second connection take over a container id, so two gateways could move \
+                             one channel: set allowLinkStealing=false on its AMQP connector"
+                        ),
+                        retry: false,
+                    }));
+                }
             }
         }
     }

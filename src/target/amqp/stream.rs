@@ -2,8 +2,9 @@
 //!
 //! - It can be cut at once, so that a broker that no longer answers holds nothing of ours.
 //! - It keeps the first bytes that came, which tell what really listens on a port.
-//! - It reads along for refusals: ActiveMQ answers a refused transactional transfer with a bare `rejected` state, not
-//!   with one inside a transactional state, and the library then drops the reason. It is picked up here.
+//! - It reads along for reasons that the library drops: ActiveMQ answers a refused transactional transfer with a bare
+//!   `rejected` state, not with one inside a transactional state; and the reason of a close sometimes loses the race
+//!   against the end of the session.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,7 +15,7 @@ use std::task::{Context, Poll};
 
 use fe2o3_amqp::types::definitions;
 use fe2o3_amqp::types::messaging::DeliveryState;
-use fe2o3_amqp::types::performatives::Disposition;
+use fe2o3_amqp::types::performatives::{Close, Disposition};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -22,7 +23,7 @@ use tokio_rustls::client::TlsStream;
 
 /// Bytes kept of what came first.
 const FIRST_BYTES: usize = 16;
-/// A disposition that says why is longer than this only with an absurd text; longer frames are let pass unread.
+/// A frame that says why is longer than this only with an absurd text; longer frames are let pass unread.
 const LONGEST_READ: usize = 16 * 1024;
 
 /// What the stream and its owner share.
@@ -32,6 +33,7 @@ pub(super) struct Watch {
     reader: AtomicWaker,
     first: Mutex<Vec<u8>>,
     refusals: Mutex<VecDeque<Option<definitions::Error>>>,
+    closed: Mutex<Option<definitions::Error>>,
 }
 
 impl Watch {
@@ -61,6 +63,18 @@ impl Watch {
     /// Forgets refusals that nobody asked for.
     pub(super) fn forget_refusals(&self) {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Why the broker closed the connection, if it did and said so.
+    pub(super) fn closed(&self) -> Option<definitions::Error> {
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn heard(&self, reason: Reason) {
+        match reason {
+            Reason::Refused(disposition) => self.push_refusals(disposition),
+            Reason::Closed(close) => *self.closed.lock().unwrap_or_else(PoisonError::into_inner) = close.error,
+        }
     }
 
     fn push_refusals(&self, disposition: Disposition) {
@@ -102,7 +116,7 @@ impl Watched {
             first.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
         let watch = &self.watch;
-        self.frames.feed(bytes, |disposition| watch.push_refusals(disposition));
+        self.frames.feed(bytes, |reason| watch.heard(reason));
     }
 }
 
@@ -150,7 +164,7 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// Finds the AMQP frames in what comes (AMQP 1.0, part 2, section 2.3) and looks at small dispositions only.
+/// Finds the AMQP frames in what comes (AMQP 1.0, part 2, section 2.3) and looks at small ones that say why.
 #[derive(Debug, Default)]
 struct Frames {
     /// The frame begun, from its size field on.
@@ -162,7 +176,7 @@ struct Frames {
 }
 
 impl Frames {
-    fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Disposition)) {
+    fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Reason)) {
         while !bytes.is_empty() && !self.lost {
             if self.pass > 0 {
                 let passed = self.pass.min(bytes.len());
@@ -187,8 +201,8 @@ impl Frames {
             } else if length > LONGEST_READ {
                 self.skip(length - 4);
             } else if self.begun.len() == length {
-                if let Some(disposition) = refusal(&self.begun) {
-                    found(disposition);
+                if let Some(reason) = reason(&self.begun) {
+                    found(reason);
                 }
                 self.begun.clear();
             }
@@ -208,17 +222,29 @@ impl Frames {
     }
 }
 
-/// The disposition in `frame`, if it can be one that refuses.
-fn refusal(frame: &[u8]) -> Option<Disposition> {
+/// A frame that says why.
+enum Reason {
+    Refused(Disposition),
+    Closed(Close),
+}
+
+/// The reason that `frame` gives, if it can be one that does.
+fn reason(frame: &[u8]) -> Option<Reason> {
     const AMQP_FRAME: u8 = 0;
     const DISPOSITION: [u8; 3] = [0x00, 0x53, 0x15];
     const REJECTED: [u8; 3] = [0x00, 0x53, 0x25];
+    const CLOSE: [u8; 3] = [0x00, 0x53, 0x18];
     let (offset, kind) = (usize::from(*frame.get(4)?) * 4, *frame.get(5)?);
     let body = frame.get(offset..)?;
-    if kind != AMQP_FRAME || !body.starts_with(&DISPOSITION) || !body.windows(3).any(|bytes| bytes == REJECTED) {
-        return None;
+    if kind != AMQP_FRAME {
+        None
+    } else if body.starts_with(&CLOSE) {
+        serde_amqp::from_slice(body).ok().map(Reason::Closed)
+    } else if body.starts_with(&DISPOSITION) && body.windows(3).any(|bytes| bytes == REJECTED) {
+        serde_amqp::from_slice(body).ok().map(Reason::Refused)
+    } else {
+        None
     }
-    serde_amqp::from_slice(body).ok()
 }
 
 #[cfg(test)]
@@ -240,7 +266,7 @@ mod tests {
         let watch = Watch::default();
         let mut frames = Frames::default();
         for chunk in chunks {
-            frames.feed(chunk, |disposition| watch.push_refusals(disposition));
+            frames.feed(chunk, |reason| watch.heard(reason));
         }
         std::iter::from_fn(|| watch.take_refusal()).map(|error| error.description.unwrap_or_default()).collect()
     }
@@ -269,6 +295,22 @@ mod tests {
             let chunks: Vec<&[u8]> = stream.chunks(size).collect();
             assert_eq!(seen(&chunks), ["no", "no"], "{size}");
         }
+    }
+
+    /// A close frame written by hand from AMQP 1.0, part 2, 2.7.9: `failed` and "in use".
+    #[test]
+    fn the_reason_of_a_close_is_kept() {
+        let frame = [
+            &[0, 0, 0, 36, 2, 0, 0, 0][..],                          // size, doff, type, channel
+            &[0x00, 0x53, 0x18, 0xC0, 23, 1],                        // close: list of 1, 23 bytes
+            &[0x00, 0x53, 0x1D, 0xC0, 17, 2],                        // error: list of 2, 17 bytes
+            &[0xA3, 6, b'f', b'a', b'i', b'l', b'e', b'd', 0xA1, 6], // condition; a string of 6
+            b"in use",
+        ]
+        .concat();
+        let watch = Watch::default();
+        Frames::default().feed(&frame, |reason| watch.heard(reason));
+        assert_eq!(watch.closed().and_then(|error| error.description).as_deref(), Some("in use"));
     }
 
     #[test]
