@@ -15,8 +15,7 @@ use std::time::Instant;
 
 use mqferry::channel::record::{ChannelKey, MessageName, SyncRecord};
 use mqferry::mapping::{Body, Destination, Publication};
-use mqferry::target::amqp::{AmqpTarget, Limits};
-use mqferry::target::{BrokerAddress, Claim, Claimed, Outcome, Target, Unit};
+use mqferry::target::{AmqpTarget, BrokerAddress, Claim, Claimed, Limits, Outcome, Target, Unit};
 use mqferry::tls::ClientFiles;
 use mqferry::wire::Luwid;
 

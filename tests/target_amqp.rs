@@ -19,8 +19,7 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use mqferry::mapping::Destination;
-use mqferry::target::amqp::{AmqpTarget, Limits, Login};
-use mqferry::target::{BrokerAddress, Outcome};
+use mqferry::target::{AmqpTarget, BrokerAddress, Limits, Login, Outcome};
 use mqferry::tls::ClientFiles;
 use support::broker::Broker;
 use support::jms::{Client, receive};

@@ -12,8 +12,8 @@ use super::{ConfigFile, Failure, Outcome, gateway};
 use crate::admin::server::cannot_listen;
 use crate::config::{BrokerPlan, Plan};
 use crate::target::address::BrokerAddress;
-use crate::target::amqp::{self, Severity};
 use crate::target::embedded::Browser;
+use crate::target::{self, Severity};
 
 /// What to check.
 #[derive(Clone, Debug, Args)]
@@ -61,8 +61,8 @@ impl Finding {
     }
 }
 
-impl From<amqp::Finding> for Finding {
-    fn from(finding: amqp::Finding) -> Self {
+impl From<target::Finding> for Finding {
+    fn from(finding: target::Finding) -> Self {
         let verdict = match finding.severity {
             Severity::Good => Verdict::Ok,
             Severity::Warning => Verdict::Look,

@@ -11,8 +11,7 @@ use crate::admin::{Admin, ChannelBoard, Health};
 use crate::config::{BrokerPlan, Plan};
 use crate::mover::{self, Handle, MemoryBudget, Settings};
 use crate::target::address::BrokerAddress;
-use crate::target::amqp::{AmqpTarget, Limits, Login};
-use crate::target::{Embedded, Target};
+use crate::target::{AmqpTarget, Embedded, Limits, Login, Target};
 use crate::telemetry::Metrics;
 use crate::tls::ClientFiles;
 

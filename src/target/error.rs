@@ -34,6 +34,21 @@ pub struct Refusal {
     pub text: String,
 }
 
+impl Refusal {
+    /// MQRC_MSG_TOO_BIG_FOR_Q
+    pub const TOO_BIG: i32 = 2030;
+    /// MQRC_NOT_AUTHORIZED
+    pub const NOT_AUTHORIZED: i32 = 2035;
+    /// MQRC_Q_FULL
+    pub const FULL: i32 = 2053;
+    /// MQRC_UNKNOWN_OBJECT_NAME
+    pub const UNKNOWN_OBJECT: i32 = 2085;
+    /// MQRC_NOT_CONVERTED
+    pub const NOT_CONVERTED: i32 = 2119;
+    /// MQRC_UNEXPECTED_ERROR
+    pub const UNEXPECTED: i32 = 2195;
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "MQRC {}: {}", self.reason, self.text)

@@ -9,18 +9,26 @@ use crate::channel::record::{ChannelKey, SyncRecord};
 use crate::mapping::Publication;
 use crate::wire::Luwid;
 
+mod access;
 pub mod address;
 pub mod amqp;
 pub mod embedded;
 pub mod error;
+mod failover;
+mod finding;
+mod lease;
 pub mod memory;
 pub mod openwire;
 pub mod record;
+mod speaks;
+mod stream;
 
+pub use access::{Limits, Login};
 pub use address::BrokerAddress;
 pub use amqp::AmqpTarget;
 pub use embedded::Embedded;
 pub use error::{Refusal, Side, TargetError};
+pub use finding::{Finding, Severity};
 pub use memory::Memory;
 
 /// Something that keeps publications and sync records together.

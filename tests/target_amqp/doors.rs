@@ -2,8 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mqferry::target::amqp::{AmqpTarget, Severity};
-use mqferry::target::{Claim, Claimed, Outcome, Target, TargetError, Unit};
+use mqferry::target::{AmqpTarget, Claim, Claimed, Outcome, Severity, Target, TargetError, Unit};
 use mqferry::tls::ClientFiles;
 
 use super::support::broker::{Broker, free_port};

@@ -15,33 +15,19 @@ use fe2o3_amqp::types::definitions::{self, AmqpError, ErrorCondition};
 use fe2o3_amqp::types::primitives::Value;
 use fe2o3_amqp::types::sasl::SaslCode;
 use fe2o3_amqp::{Connection as Amqp, Session};
-use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::Settings;
 use super::stream::{Watch, Watched};
-use super::{Login, Settings};
 use crate::target::address::Endpoint;
-use crate::target::{Side, TargetError};
-use crate::tls;
+use crate::target::failover::Refused;
+use crate::target::speaks::{Meant, what_speaks};
+use crate::target::stream::dial;
+use crate::target::{Login, Side, TargetError};
 
 /// Limit for the closing handshake, after which the socket is cut.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
-
-/// Why a connection could not be had.
-#[derive(Debug)]
-pub(super) enum Refused {
-    /// The broker has another connection with our container id.
-    Held(String),
-    /// Anything else.
-    Target(TargetError),
-}
-
-impl From<TargetError> for Refused {
-    fn from(error: TargetError) -> Self {
-        Self::Target(error)
-    }
-}
 
 /// An open connection with its session. Dropping it closes both, and cuts the socket soon after.
 #[derive(Debug)]
@@ -79,7 +65,7 @@ impl Connection {
             Ok(outcome) => outcome,
             Err(_) => {
                 watch.cut();
-                let text = match what_speaks(&watch.first_bytes()) {
+                let text = match what_speaks(&watch.first_bytes(), Meant::Amqp) {
                     Some(text) => format!("{endpoint}: {text}"),
                     None => format!(
                         "{endpoint} did not answer within {limit:?}: check the address and what lies between, \
@@ -173,7 +159,8 @@ async fn open_unbounded(
     container_id: &str,
     watch: Arc<Watch>,
 ) -> Result<Connection, Refused> {
-    let stream = open_stream(settings, endpoint, watch.clone()).await?;
+    let stream = dial(endpoint, settings.tls.as_ref(), "AMQP").await?;
+    let stream = Watched::new(stream, watch.clone());
     let profile = match &settings.login {
         Some(Login { user, password }) => {
             SaslProfile::Plain { username: user.clone(), password: password.as_str().to_owned() }
@@ -211,33 +198,6 @@ async fn open_unbounded(
     let close = CancellationToken::new();
     tokio::spawn(watch_end(connection, close.clone(), watch.clone(), lost_tx));
     Ok(Connection { session, watch, broker: endpoint.to_string(), lost, close })
-}
-
-async fn open_stream(settings: &Settings, endpoint: &Endpoint, watch: Arc<Watch>) -> Result<Watched, TargetError> {
-    let stream = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await.map_err(|error| TargetError {
-        side: Side::Network,
-        text: format!(
-            "{endpoint} cannot be reached: {error}: check that the broker runs and its AMQP connector has this port"
-        ),
-        retry: true,
-    })?;
-    // Without it a commit waits about 40 ms for delayed acknowledgements.
-    stream.set_nodelay(true).map_err(|error| TargetError {
-        side: Side::Network,
-        text: format!("{endpoint}: {error}"),
-        retry: true,
-    })?;
-    match settings.tls.as_ref().filter(|_| endpoint.tls) {
-        None => Ok(Watched::plain(stream, watch)),
-        Some(config) => match tls::connect(config, &endpoint.host, stream).await {
-            Ok(stream) => Ok(Watched::tls(stream, watch)),
-            Err(error) => Err(TargetError {
-                side: if error.retry { Side::Network } else { Side::Broker },
-                text: format!("{endpoint}: {error}"),
-                retry: error.retry,
-            }),
-        },
-    }
 }
 
 /// Keeps the handle, which closes the connection when dropped, and tells when the connection has ended.
@@ -327,7 +287,7 @@ fn open_failed(settings: &Settings, endpoint: &Endpoint, watch: &Watch, error: O
         };
     }
     let first = watch.first_bytes();
-    if let Some(text) = what_speaks(&first) {
+    if let Some(text) = what_speaks(&first, Meant::Amqp) {
         return error_at(Side::Ours, false, text.to_owned());
     }
     match error {
@@ -349,24 +309,6 @@ fn open_failed(settings: &Settings, endpoint: &Endpoint, watch: &Watch, error: O
             format!("closed without a word ({}): if this is a TLS port, write amqps://", one_line(&error)),
         ),
         error => error_at(Side::Network, true, one_line(&error)),
-    }
-}
-
-/// What listens on a port, by the first bytes it sent, where that is not AMQP; with the fix.
-fn what_speaks(first: &[u8]) -> Option<&'static str> {
-    // OpenWire: length, data type 1 (WireFormatInfo), magic.
-    if first.get(4) == Some(&1) && first.get(5..).is_some_and(|rest| rest.starts_with(b"ActiveMQ")) {
-        Some(
-            "this is an OpenWire port: give that of the broker's AMQP connector, usually 5672 (amqp://) or 5671 (amqps://)",
-        )
-    } else if first.starts_with(&[0x15, 0x03]) {
-        Some("this port wants TLS: write amqps://")
-    } else if first.starts_with(b"HTTP/") {
-        Some("this is an HTTP port, perhaps the web console: use the port of the AMQP connector (5672 or 5671)")
-    } else if first.starts_with(b"TSH") {
-        Some("this is an IBM MQ listener: use the broker's AMQP port (5672 or 5671)")
-    } else {
-        None
     }
 }
 

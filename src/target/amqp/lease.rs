@@ -1,13 +1,4 @@
-//! The lease on a channel: one message on a queue of its own, held unacknowledged while the channel runs.
-//!
-//! Two locks guard it: the container id, which the broker gives to one connection at a time and frees only after that
-//! connection's transaction is rolled back, and an exclusive consumer on the queue. To tell "no record" from "held by
-//! another" the claim sends a marker, the barrier, through the same queue and waits for it to come back.
-//!
-//! ```text
-//! claim:  attach -> send barrier -> receive until it is back -> one transaction: take all, send the record anew
-//! batch:  one transaction: take the held record, send its successor and the messages -> commit -> receive it
-//! ```
+//! The lease of [`crate::target::lease`] over AMQP: its queue's links, and the claim that holds it.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -25,20 +16,13 @@ use fe2o3_amqp::types::primitives::Value;
 use fe2o3_amqp::{Delivery, Receiver, Sendable, Sender};
 use futures_util::FutureExt as _;
 
-use super::Limits;
 use super::connection::{Connection, say};
 use super::message::Outgoing;
 use super::unit::{AmqpUnit, LearnedLimit, Posted, answered, post};
 use crate::channel::record::{ChannelKey, SyncRecord};
-use crate::target::record::{LeaseRecord, describe, fresh_holder, sync_queue};
-use crate::target::{Claim, Claimed, Side, TargetError};
+use crate::target::lease::{BARRIER, Claiming, Decision, Lease, RECORD, Seen, TakeOver, WINDOW, refused_by};
+use crate::target::{Claim, Claimed, Limits, Side, TargetError};
 use crate::wire::Luwid;
-
-/// Subject of a record, of a barrier.
-const RECORD: &str = "record";
-const BARRIER: &str = "barrier";
-/// Deliveries that may be on their way: the record, and the barriers of waiting starters.
-const CREDIT: u32 = 10;
 
 /// The lease on one channel, with the connection that carries it.
 #[derive(Debug)]
@@ -46,7 +30,7 @@ pub struct AmqpClaim {
     // Links first: they are dropped before the connection that they belong to.
     controller: Controller,
     sender: Sender,
-    lease: Lease,
+    record: Record,
     connection: Connection,
     limits: Limits,
     learned: Arc<LearnedLimit>,
@@ -54,35 +38,11 @@ pub struct AmqpClaim {
 
 /// The record's consumer, and what is known of the record.
 #[derive(Debug)]
-pub(super) struct Lease {
+pub(super) struct Record {
     receiver: Receiver,
-    key: ChannelKey,
-    queue: String,
-    holder: String,
-    epoch: u64,
-    held: Held,
-    sync: Option<SyncRecord>,
+    pub(super) lease: Lease<DeliveryInfo>,
     /// A unit was dropped, not rolled back; see [`declare`].
     unit_was_dropped: bool,
-    /// Why the claim is of no more use.
-    ended: Option<TargetError>,
-}
-
-/// The record that is ours now.
-#[derive(Debug)]
-enum Held {
-    /// Committed; it has not come back to us yet.
-    Awaited(String),
-    /// Delivered and not acknowledged.
-    Delivered(DeliveryInfo),
-    /// Acknowledged in a transaction whose end is not known; or none yet.
-    None,
-}
-
-/// What can come from the queue.
-enum Incoming {
-    Barrier(String),
-    Record(Box<LeaseRecord>, String),
 }
 
 impl AmqpClaim {
@@ -93,108 +53,89 @@ impl AmqpClaim {
         limits: Limits,
         learned: Arc<LearnedLimit>,
     ) -> Result<Claimed<Self>, TargetError> {
-        let queue = sync_queue(key);
-        let (controller, sender, receiver) = attach(&mut connection, &queue, limits.answer).await?;
-        let lease = Lease {
-            receiver,
-            key: key.clone(),
-            queue,
-            holder: fresh_holder(),
-            epoch: 0,
-            held: Held::None,
-            sync: None,
-            unit_was_dropped: false,
-            ended: None,
-        };
-        let mut claim = Self { controller, sender, lease, connection, limits, learned };
-        let (to_take, records) = match claim.read_queue().await? {
-            Read::All(to_take, records) => (to_take, records),
-            Read::Nothing(text) => {
-                claim.release().await;
+        let mut claiming = Claiming::new(key);
+        let (controller, mut sender, mut receiver) = attach(&mut connection, claiming.queue(), limits.answer).await?;
+        send_barrier(&connection, &mut sender, &claiming, limits.answer).await?;
+        while let Some(wait) = claiming.wait(&limits) {
+            let Some(delivery) = next(&connection, &mut receiver, wait).await? else { break };
+            claiming.arrived(seen(&delivery), DeliveryInfo::from(&delivery))?;
+        }
+        let TakeOver { lease, to_take, text } = match claiming.decide(connection.broker())? {
+            Decision::TakeOver(take_over) => take_over,
+            Decision::Held(text) => {
+                drop((controller, sender, receiver));
+                connection.close().await;
                 return Ok(Claimed::Held(text));
             }
         };
-        let last = choose(records, &claim.lease.queue)?;
-        claim.take_over(to_take, last).await?;
+        let record = Record { receiver, lease, unit_was_dropped: false };
+        let mut claim = Self { controller, sender, record, connection, limits, learned };
+        claim.take_over(to_take, text).await?;
         Ok(Claimed::Ours(claim))
     }
 
-    /// Sends a barrier and receives until it is back.
-    async fn read_queue(&mut self) -> Result<Read, TargetError> {
-        let Self { sender, lease, connection, limits, .. } = self;
-        let barrier = sync_message(&lease.queue, BARRIER, lease.holder.clone());
-        let sent = sender.send(Sendable::builder().message(barrier).build());
-        match connection.wait("sending to the sync record's queue", limits.answer, sent).await? {
-            AmqpOutcome::Accepted(_) => {}
-            AmqpOutcome::Rejected(rejected) => {
-                let why = rejected.error.as_ref().map_or_else(|| "no reason given".to_owned(), say);
-                return Err(lease.refused(connection.broker(), &why));
-            }
-            other => return Err(lease.refused(connection.broker(), &super::connection::one_line(&other))),
-        }
-        let (mut to_take, mut records) = (Vec::new(), Vec::new());
-        let mut limit = limits.answer;
-        let mut barrier_is_back = false;
-        loop {
-            let Some(delivery) = lease.next(connection, limit).await? else {
-                if barrier_is_back {
-                    return Ok(Read::All(to_take, records));
-                }
-                return Ok(Read::Nothing(format!(
-                    "{} of {} is held by another consumer of {}",
-                    describe(&lease.key),
-                    connection.broker(),
-                    lease.queue
-                )));
-            };
-            match lease.read(&delivery)? {
-                Incoming::Barrier(holder) => barrier_is_back |= holder == lease.holder,
-                Incoming::Record(record, text) => records.push((*record, text)),
-            }
-            to_take.push(DeliveryInfo::from(delivery));
-            if barrier_is_back {
-                if !records.is_empty() {
-                    return Ok(Read::All(to_take, records));
-                }
-                // The second lock: a record that a dying connection's transaction still hides would come now.
-                limit = limits.no_record;
-            }
-        }
-    }
-
     /// One transaction: takes everything that was read and sends the record anew, as ours.
-    async fn take_over(&mut self, to_take: Vec<DeliveryInfo>, last: Option<LeaseRecord>) -> Result<(), TargetError> {
-        let Self { controller, sender, lease, connection, limits, .. } = self;
-        let (epoch, sync) = last.map_or((0, None), |record| (record.epoch, record.sync));
-        lease.epoch = epoch + 1;
-        lease.sync = sync;
-        let text = lease.text(lease.sync.clone());
+    async fn take_over(&mut self, to_take: Vec<DeliveryInfo>, text: String) -> Result<(), TargetError> {
+        let Self { controller, sender, record, connection, limits, .. } = self;
         let doing = "taking the lease";
         let mut transaction = connection.wait(doing, limits.answer, Transaction::declare(controller, None)).await?;
         for delivery in to_take {
-            connection.wait(doing, limits.answer, transaction.accept(&mut lease.receiver, delivery)).await?;
+            connection.wait(doing, limits.answer, transaction.accept(&mut record.receiver, delivery)).await?;
         }
-        let message = sync_message(&lease.queue, RECORD, text.clone());
+        let message = sync_message(record.lease.queue(), RECORD, text);
         match post(connection, &transaction, sender, message, limits.answer).await? {
             Posted::Sent(answer) => {
                 if let Err(refusal) = answered(connection, answer, limits.answer).await? {
-                    return Err(lease.refused(connection.broker(), &refusal.text));
+                    return Err(record.lease.refused(connection.broker(), &refusal.text));
                 }
             }
-            Posted::Refused(refusal) => return Err(lease.refused(connection.broker(), &refusal.text)),
+            Posted::Refused(refusal) => return Err(record.lease.refused(connection.broker(), &refusal.text)),
         }
         connection.wait(doing, limits.commit, transaction.discharge(false)).await.inspect_err(|_| connection.cut())?;
-        lease.held = Held::Awaited(text);
-        lease.receive_back(connection, limits.answer).await
+        record.receive_back(connection, limits.answer).await
     }
 }
 
-/// What the queue held.
-enum Read {
-    /// Everything up to our barrier.
-    All(Vec<DeliveryInfo>, Vec<(LeaseRecord, String)>),
-    /// Not even our barrier.
-    Nothing(String),
+async fn send_barrier(
+    connection: &Connection,
+    sender: &mut Sender,
+    claiming: &Claiming<DeliveryInfo>,
+    limit: Duration,
+) -> Result<(), TargetError> {
+    let barrier = sync_message(claiming.queue(), BARRIER, claiming.barrier().to_owned());
+    let sent = sender.send(Sendable::builder().message(barrier).build());
+    let why = match connection.wait("sending to the sync record's queue", limit, sent).await? {
+        AmqpOutcome::Accepted(_) => return Ok(()),
+        AmqpOutcome::Rejected(rejected) => rejected.error.as_ref().map_or_else(|| "no reason given".to_owned(), say),
+        other => super::connection::one_line(&other),
+    };
+    Err(refused_by(connection.broker(), claiming.queue(), &why))
+}
+
+/// The next delivery, or none within `limit`.
+async fn next(
+    connection: &Connection,
+    receiver: &mut Receiver,
+    limit: Duration,
+) -> Result<Option<Delivery<Body<Value>>>, TargetError> {
+    let receive = async {
+        match tokio::time::timeout(limit, receiver.recv::<Body<Value>>()).await {
+            Ok(delivery) => delivery.map(Some),
+            Err(_) => Ok(None),
+        }
+    };
+    connection.wait("receiving from the sync record's queue", limit + Duration::from_secs(1), receive).await
+}
+
+/// What a delivery shows.
+fn seen(delivery: &Delivery<Body<Value>>) -> Seen<'_> {
+    let message = delivery.message();
+    let text = match &message.body {
+        Body::Value(AmqpValue(Value::String(text))) => Some(text.as_str()),
+        _ => None,
+    };
+    let kind = message.properties.as_ref().and_then(|properties| properties.subject.as_deref());
+    Seen { kind, text, expires: expires(message) }
 }
 
 pub(super) async fn attach(
@@ -216,7 +157,7 @@ pub(super) async fn attach(
         let receiver = Receiver::builder()
             .name("mqferry-record")
             .source(source)
-            .credit_mode(CreditMode::Auto(CREDIT))
+            .credit_mode(CreditMode::Auto(WINDOW.into()))
             .auto_accept(false)
             .attach(session)
             .await
@@ -283,21 +224,6 @@ pub(super) fn sync_message(queue: &str, subject: &str, text: String) -> Outgoing
     }
 }
 
-/// The broker does not take what the gateway itself must write.
-pub(super) fn refused_by(broker: &str, queue: &str, why: &str) -> TargetError {
-    // The raw transformer does not look for the address in a message.
-    let fix = if why.contains("Missing to field") {
-        "set transport.transformer=jms on its AMQP connector"
-    } else {
-        "the user needs read, write and admin on MQFERRY.>"
-    };
-    TargetError {
-        side: Side::Broker,
-        text: format!("{broker} refuses our messages on queue {queue}: {why}: {fix}"),
-        retry: false,
-    }
-}
-
 /// Whether the broker gave it a lifetime; we never do.
 pub(super) fn expires(message: &Message<Body<Value>>) -> bool {
     let ttl = message.header.as_ref().and_then(|header| header.ttl).unwrap_or_default();
@@ -305,123 +231,33 @@ pub(super) fn expires(message: &Message<Body<Value>>) -> bool {
     ttl != 0 || at.is_some_and(|at| at.milliseconds() != 0)
 }
 
-/// The record that counts. Several can only come of a foreign sender or of a lease that was lost; one is taken by
-/// itself only where it is plainly the successor of all others.
-fn choose(mut records: Vec<(LeaseRecord, String)>, queue: &str) -> Result<Option<LeaseRecord>, TargetError> {
-    let sequence = |record: &LeaseRecord| record.sync.as_ref().map_or(0, |sync| sync.sequence);
-    records.sort_by_key(|(record, _)| (record.epoch, sequence(record)));
-    let Some((last, text)) = records.pop() else {
-        return Ok(None);
-    };
-    let is_ancestor = |(other, its_text): &(LeaseRecord, String)| {
-        *its_text == text || (other.epoch < last.epoch && sequence(other) <= sequence(&last))
-    };
-    if records.iter().all(is_ancestor) {
-        return Ok(Some(last));
-    }
-    Err(TargetError {
-        side: Side::Ours,
-        text: format!(
-            "queue {queue} holds {} sync records of which none plainly follows the others: look at them, ask the \
-             partner for its last sequence number, and remove the wrong ones",
-            records.len() + 1
-        ),
-        retry: false,
-    })
-}
-
-impl Lease {
-    fn text(&self, sync: Option<SyncRecord>) -> String {
-        let record = LeaseRecord { key: self.key.clone(), epoch: self.epoch, holder: self.holder.clone(), sync };
-        record.to_text()
-    }
-
-    /// The next delivery, or none within `limit`.
-    async fn next(
-        &mut self,
-        connection: &Connection,
-        limit: Duration,
-    ) -> Result<Option<Delivery<Body<Value>>>, TargetError> {
-        let receive = async {
-            match tokio::time::timeout(limit, self.receiver.recv::<Body<Value>>()).await {
-                Ok(delivery) => delivery.map(Some),
-                Err(_) => Ok(None),
-            }
-        };
-        connection.wait("receiving from the sync record's queue", limit + Duration::from_secs(1), receive).await
-    }
-
-    /// What a delivery is.
-    fn read(&self, delivery: &Delivery<Body<Value>>) -> Result<Incoming, TargetError> {
-        let message = delivery.message();
-        let properties = message.properties.as_ref();
-        if expires(message) {
-            return Err(self.refuse(
-                "gives its messages a lifetime, so the sync record would be lost: exclude MQFERRY.> from the \
-                 time-stamping plug-in",
-            ));
-        }
-        let text = match &message.body {
-            Body::Value(AmqpValue(Value::String(text))) => text.as_str(),
-            _ => {
-                return Err(self.refuse(
-                    "holds a message that is no sync record: remove it; if we wrote it, set \
-                     transport.transformer=jms on the broker's AMQP connector",
-                ));
-            }
-        };
-        if properties.and_then(|it| it.subject.as_deref()) == Some(BARRIER) {
-            return Ok(Incoming::Barrier(text.to_owned()));
-        }
-        match LeaseRecord::from_text(&self.key, text.as_bytes()) {
-            Ok(record) => Ok(Incoming::Record(Box::new(record), text.to_owned())),
-            Err(error) => Err(self.refuse(&format!("holds what is no record of this channel: {error}"))),
-        }
-    }
-
-    fn refuse(&self, what: &str) -> TargetError {
-        TargetError { side: Side::Broker, text: format!("queue {} {what}", self.queue), retry: false }
-    }
-
-    pub(super) fn refused(&self, broker: &str, why: &str) -> TargetError {
-        refused_by(broker, &self.queue, why)
-    }
-
+impl Record {
     /// Makes sure that the record we hold, and nothing else, is here: waits for it if it is on its way.
     pub(super) async fn receive_back(&mut self, connection: &Connection, limit: Duration) -> Result<(), TargetError> {
-        while let Held::Awaited(expected) = &self.held {
-            let expected = expected.clone();
-            let Some(delivery) = self.next(connection, limit).await? else {
-                return Err(self.refuse("does not give our own record back: somebody else consumes from it"));
+        while self.lease.awaits() {
+            let Some(delivery) = next(connection, &mut self.receiver, limit).await? else {
+                return Err(self.lease.overdue());
             };
-            match self.read(&delivery)? {
-                Incoming::Record(_, text) if text == expected => self.held = Held::Delivered(delivery.into()),
-                Incoming::Record(..) => return Err(self.stray()),
-                Incoming::Barrier(_) => self.skip(connection, delivery, limit).await?,
-            }
+            self.arrived(connection, &delivery, limit).await?;
         }
         // Nothing may follow it but the barriers of those who wait.
         while let Some(delivery) = self.receiver.recv::<Body<Value>>().now_or_never() {
             let delivery = connection.wait("receiving from the sync record's queue", limit, async { delivery }).await?;
-            match self.read(&delivery)? {
-                Incoming::Record(..) => return Err(self.stray()),
-                Incoming::Barrier(_) => self.skip(connection, delivery, limit).await?,
-            }
+            self.arrived(connection, &delivery, limit).await?;
         }
         Ok(())
     }
 
-    async fn skip(
+    async fn arrived(
         &mut self,
         connection: &Connection,
-        delivery: Delivery<Body<Value>>,
+        delivery: &Delivery<Body<Value>>,
         limit: Duration,
     ) -> Result<(), TargetError> {
-        connection.wait("removing a barrier", limit, self.receiver.accept(&delivery)).await
-    }
-
-    fn stray(&self) -> TargetError {
-        self.refuse("got a sync record that we did not write: another gateway of this name runs against this broker")
+        match self.lease.arrived(seen(delivery), DeliveryInfo::from(delivery))? {
+            None => Ok(()),
+            Some(_) => connection.wait("removing a barrier", limit, self.receiver.accept(delivery)).await,
+        }
     }
 
     /// Acknowledges the held record within `transaction`; from here on only a commit keeps the lease.
@@ -432,32 +268,19 @@ impl Lease {
         limit: Duration,
     ) -> Result<(), TargetError> {
         self.receive_back(connection, limit).await?;
-        let Held::Delivered(delivery) = std::mem::replace(&mut self.held, Held::None) else {
-            return Err(self.refuse("has given us no record to replace"));
-        };
+        let delivery = self.lease.take_held()?;
         connection.wait("replacing the sync record", limit, transaction.accept(&mut self.receiver, delivery)).await
     }
 
     /// The message that replaces the held record, and its text.
     pub(super) fn successor(&self, sync: &SyncRecord) -> (Outgoing, String) {
-        let text = self.text(Some(sync.clone()));
-        (sync_message(&self.queue, RECORD, text.clone()), text)
-    }
-
-    /// The successor is committed and will come to us.
-    pub(super) fn replaced(&mut self, sync: SyncRecord, text: String) {
-        self.held = Held::Awaited(text);
-        self.sync = Some(sync);
+        let text = self.lease.successor(sync);
+        (sync_message(self.lease.queue(), RECORD, text.clone()), text)
     }
 
     /// An open unit was dropped.
     pub(super) fn unit_dropped(&mut self) {
         self.unit_was_dropped = true;
-    }
-
-    /// The claim is of no more use.
-    pub(super) fn end(&mut self, error: TargetError) {
-        self.ended.get_or_insert(error);
     }
 }
 
@@ -465,30 +288,30 @@ impl Claim for AmqpClaim {
     type Unit<'a> = AmqpUnit<'a>;
 
     fn record(&self) -> Option<&SyncRecord> {
-        self.lease.sync.as_ref()
+        self.record.lease.sync()
     }
 
     async fn begin(&mut self, _luwid: Luwid) -> Result<AmqpUnit<'_>, TargetError> {
-        if let Some(error) = &self.lease.ended {
+        if let Some(error) = self.record.lease.ended() {
             return Err(error.clone());
         }
-        let again = std::mem::take(&mut self.lease.unit_was_dropped);
+        let again = std::mem::take(&mut self.record.unit_was_dropped);
         let transaction = match declare(&self.connection, &self.controller, again, self.limits.answer).await {
             Ok(transaction) => transaction,
             Err(error) => {
-                self.lease.end(error.clone());
+                self.record.lease.end(error.clone());
                 self.connection.cut();
                 return Err(error);
             }
         };
         // Those of a unit that was dropped; the broker answers in order, so no more of them can come.
         self.connection.watch.forget_refusals();
-        Ok(AmqpUnit::new(transaction, &mut self.sender, &mut self.lease, &self.connection, self.limits, &self.learned))
+        Ok(AmqpUnit::new(transaction, &mut self.sender, &mut self.record, &self.connection, self.limits, &self.learned))
     }
 
     async fn lost(&mut self) -> TargetError {
         let error = self.until_lost().await;
-        self.lease.end(error.clone());
+        self.record.lease.end(error.clone());
         error
     }
 
@@ -498,38 +321,32 @@ impl Claim for AmqpClaim {
     }
 
     async fn release(self) {
-        let Self { controller, sender, lease, connection, .. } = self;
-        drop((controller, sender, lease));
+        let Self { controller, sender, record, connection, .. } = self;
+        drop((controller, sender, record));
         connection.close().await;
     }
 }
 
 impl AmqpClaim {
     async fn until_lost(&mut self) -> TargetError {
-        let Self { lease, connection, limits, .. } = self;
-        if let Some(error) = &lease.ended {
+        let Self { record, connection, limits, .. } = self;
+        if let Some(error) = record.lease.ended() {
             return error.clone();
         }
         loop {
-            if let Err(error) = lease.receive_back(connection, limits.answer).await {
+            if let Err(error) = record.receive_back(connection, limits.answer).await {
                 return error;
             }
             tokio::select! {
                 biased;
                 error = connection.ended() => return error,
-                delivery = lease.receiver.recv::<Body<Value>>() => {
+                delivery = record.receiver.recv::<Body<Value>>() => {
                     let delivery = match connection.wait("idle", limits.answer, async { delivery }).await {
                         Ok(delivery) => delivery,
                         Err(error) => return error,
                     };
-                    match lease.read(&delivery) {
-                        Ok(Incoming::Barrier(_)) => {
-                            if let Err(error) = lease.skip(connection, delivery, limits.answer).await {
-                                return error;
-                            }
-                        }
-                        Ok(Incoming::Record(..)) => return lease.stray(),
-                        Err(error) => return error,
+                    if let Err(error) = record.arrived(connection, &delivery, limits.answer).await {
+                        return error;
                     }
                 }
             }

@@ -13,9 +13,6 @@ use crate::mapping::Publication;
 use crate::mapping::publication::{Body, Value};
 use crate::target::Refusal;
 
-/// MQRC_NOT_CONVERTED.
-const NOT_CONVERTED: i32 = 2119;
-
 /// A message as we hand it to the library.
 pub(super) type Outgoing = Message<AmqpBody<AmqpItem>>;
 
@@ -25,7 +22,7 @@ pub(super) type Outgoing = Message<AmqpBody<AmqpItem>>;
 /// When AMQP has no place for a value: half of a surrogate pair as a char, a property of type bytes or char.
 pub(super) fn to_amqp(publication: Publication) -> Result<Outgoing, Refusal> {
     if let Some(text) = spoiled(&publication.body) {
-        return Err(Refusal { reason: NOT_CONVERTED, text });
+        return Err(Refusal { reason: Refusal::NOT_CONVERTED, text });
     }
     let message_annotations = class(&publication.body).map(|class| {
         let mut annotations = Annotations::new();
@@ -166,7 +163,7 @@ fn item(value: Value) -> Result<AmqpItem, Refusal> {
         Value::Float(value) => AmqpItem::Float(value.into()),
         Value::Double(value) => AmqpItem::Double(value.into()),
         Value::Char(unit) => AmqpItem::Char(char::from_u32(u32::from(unit)).ok_or_else(|| Refusal {
-            reason: NOT_CONVERTED,
+            reason: Refusal::NOT_CONVERTED,
             text: format!("char {unit:#06X} is half of a surrogate pair, which AMQP cannot carry alone"),
         })?),
         Value::String(value) => AmqpItem::String(value),
@@ -176,7 +173,7 @@ fn item(value: Value) -> Result<AmqpItem, Refusal> {
 
 fn simple(name: &str, value: Value) -> Result<SimpleValue, Refusal> {
     let unfit = |what: &str| Refusal {
-        reason: NOT_CONVERTED,
+        reason: Refusal::NOT_CONVERTED,
         text: format!(
             "property {name} is of type {what}, which no broker keeps as it is: the mapping writes it as text"
         ),

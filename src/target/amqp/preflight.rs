@@ -12,13 +12,12 @@ use fe2o3_amqp::types::primitives::Value;
 use fe2o3_amqp::{Receiver, Sender};
 use tokio::time::Instant;
 
-use super::AmqpTarget;
-use super::connection::{Connection, Refused};
-use super::lease::{attach, expires, refused_by, sync_message};
+use super::connection::Connection;
+use super::lease::{attach, expires, sync_message};
 use super::unit::{Posted, answered, post};
-use crate::target::address::Endpoint;
+use crate::target::lease::refused_by;
 use crate::target::record::fresh_holder;
-use crate::target::{Side, TargetError};
+use crate::target::{Finding, Severity, TargetError};
 
 /// The queue that is written and read.
 const QUEUE: &str = "MQFERRY.PREFLIGHT";
@@ -27,88 +26,14 @@ const SLOW_COMMIT: Duration = Duration::from_millis(35);
 /// Commits that are timed.
 const COMMITS: usize = 5;
 
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// As it should be.
-    Good,
-    /// It works, but somebody should look.
-    Warning,
-    /// The gateway cannot run so.
-    Error,
-}
-
-/// One thing that was found, with the fix where one is needed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// How bad.
-    pub severity: Severity,
-    /// One line.
-    pub text: String,
-}
-
-impl Finding {
-    fn new(severity: Severity, text: impl Into<String>) -> Self {
-        Self { severity, text: text.into() }
-    }
-}
-
-impl From<TargetError> for Finding {
-    fn from(error: TargetError) -> Self {
-        Self::new(Severity::Error, error.text)
-    }
-}
-
-impl AmqpTarget {
-    /// Tries every broker of the list; bounded, some seconds each. A broker that cannot be reached is an error only
-    /// when no other of the list serves, for a standby opens no port.
-    pub async fn preflight(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        let mut unreachable = Vec::new();
-        let mut serving = false;
-        for endpoint in &self.brokers.endpoints {
-            match self.connect_for_preflight(endpoint).await {
-                Ok(connection) => {
-                    serving = true;
-                    findings.push(Finding::new(Severity::Good, format!("{endpoint} answers and lets us in")));
-                    findings.extend(self.look(endpoint, connection).await);
-                }
-                Err(error) if error.side == Side::Network && error.retry => unreachable.push(error.text),
-                Err(error) => findings.push(error.into()),
-            }
-        }
-        let severity = if serving { Severity::Warning } else { Severity::Error };
-        let as_standby = if serving { " (right for a standby)" } else { "" };
-        findings.extend(unreachable.into_iter().map(|text| Finding::new(severity, format!("{text}{as_standby}"))));
-        findings
-    }
-
-    async fn connect_for_preflight(&self, endpoint: &Endpoint) -> Result<Connection, TargetError> {
-        let id = format!("mqferry/preflight/{}", fresh_holder());
-        match Connection::open(&self.settings, endpoint, &id).await {
-            Ok(connection) => Ok(connection),
-            Err(Refused::Target(error)) => Err(error),
-            Err(Refused::Held(text)) => Err(TargetError { side: Side::Broker, text, retry: true }),
-        }
-    }
-
-    async fn look(&self, endpoint: &Endpoint, mut connection: Connection) -> Vec<Finding> {
-        let mut findings = vec![match self.refuse_stealing(endpoint).await {
-            Ok(()) => Finding::new(Severity::Good, format!("{endpoint} guards container ids, so leases are safe")),
-            Err(Refused::Target(error)) => error.into(),
-            Err(Refused::Held(text)) => Finding::new(Severity::Error, text),
-        }];
-        let limit = self.settings.limits.answer;
-        match attach(&mut connection, QUEUE, limit).await {
-            Ok(links) => match Trial::new(&connection, links, limit).run().await {
-                Ok(found) => findings.extend(found),
-                Err(error) => findings.push(error.into()),
-            },
-            Err(error) => findings.push(error.into()),
-        }
-        connection.close().await;
-        findings
-    }
+/// Writes and reads; closes the connection.
+pub(super) async fn try_out(mut connection: Connection, limit: Duration) -> Vec<Finding> {
+    let findings = match attach(&mut connection, QUEUE, limit).await {
+        Ok(links) => Trial::new(&connection, links, limit).run().await,
+        Err(error) => Err(error),
+    };
+    connection.close().await;
+    findings.unwrap_or_else(|error| vec![error.into()])
 }
 
 /// Messages sent and read back.

@@ -18,8 +18,8 @@ use fe2o3_amqp::types::messaging::DeliveryState;
 use fe2o3_amqp::types::performatives::{Close, Disposition};
 use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
-use tokio_rustls::client::TlsStream;
+
+use crate::target::stream::Stream;
 
 /// Bytes kept of what came first.
 const FIRST_BYTES: usize = 16;
@@ -86,27 +86,17 @@ impl Watch {
     }
 }
 
-#[derive(Debug)]
-enum Road {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
 /// The stream that the AMQP library gets.
 #[derive(Debug)]
 pub(super) struct Watched {
-    road: Road,
+    stream: Stream,
     watch: Arc<Watch>,
     frames: Frames,
 }
 
 impl Watched {
-    pub(super) fn plain(stream: TcpStream, watch: Arc<Watch>) -> Self {
-        Self { road: Road::Plain(stream), watch, frames: Frames::default() }
-    }
-
-    pub(super) fn tls(stream: TlsStream<TcpStream>, watch: Arc<Watch>) -> Self {
-        Self { road: Road::Tls(Box::new(stream)), watch, frames: Frames::default() }
+    pub(super) fn new(stream: Stream, watch: Arc<Watch>) -> Self {
+        Self { stream, watch, frames: Frames::default() }
     }
 
     fn saw(&mut self, bytes: &[u8]) {
@@ -126,10 +116,7 @@ impl AsyncRead for Watched {
         this.watch.reader.register(cx.waker());
         this.watch.check()?;
         let before = buf.filled().len();
-        let outcome = match &mut this.road {
-            Road::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Road::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
+        let outcome = Pin::new(&mut this.stream).poll_read(cx, buf);
         if let Poll::Ready(Ok(())) = &outcome {
             this.saw(buf.filled().get(before..).unwrap_or_default());
         }
@@ -141,26 +128,17 @@ impl AsyncWrite for Watched {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         this.watch.check()?;
-        match &mut this.road {
-            Road::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Road::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        Pin::new(&mut this.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         this.watch.check()?;
-        match &mut this.road {
-            Road::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Road::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
+        Pin::new(&mut this.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.get_mut().road {
-            Road::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Road::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
 

@@ -7,8 +7,10 @@ use fe2o3_amqp::link::receiver::CreditMode;
 use fe2o3_amqp::types::messaging::{Body, MessageId};
 use fe2o3_amqp::types::primitives::Value;
 
-use super::connection::{Connection, Refused};
-use super::{AmqpTarget, fresh_holder};
+use super::AmqpTarget;
+use super::connection::Connection;
+use crate::target::failover::Refused;
+use crate::target::record::fresh_holder;
 use crate::target::{Side, TargetError};
 
 /// Messages that the broker may send ahead; below its page of 200.
@@ -27,17 +29,14 @@ impl AmqpTarget {
     /// # Errors
     /// When the broker cannot be reached or refuses.
     pub async fn taker(&self, queue: &str) -> Result<Taker, TargetError> {
-        let mut connection = match self.connect(&format!("mqferry/taker/{}", fresh_holder())).await {
-            Ok(connection) => connection,
-            Err(Refused::Target(error)) => return Err(error),
-            Err(Refused::Held(text)) => return Err(TargetError { side: Side::Ours, text, retry: true }),
-        };
+        let id = format!("mqferry/taker/{}", fresh_holder());
+        let mut connection = self.brokers.connect(&id).await.map_err(Refused::into_error)?;
         let attach = Receiver::builder()
             .name("mqferry-taker")
             .source(format!("queue://{queue}"))
             .credit_mode(CreditMode::Auto(CREDIT))
             .attach(&mut connection.session);
-        let receiver = match tokio::time::timeout(self.settings.limits.answer, attach).await {
+        let receiver = match tokio::time::timeout(self.brokers.limits().answer, attach).await {
             Ok(Ok(receiver)) => receiver,
             Ok(Err(error)) => {
                 let text = format!("{} does not let {queue} be read: {error}", connection.broker());

@@ -13,20 +13,12 @@ use fe2o3_amqp::types::messaging::Outcome as AmqpOutcome;
 use fe2o3_amqp::{Sendable, Sender};
 use tokio::time::Instant;
 
-use super::Limits;
 use super::connection::{Connection, one_line, say};
-use super::lease::Lease;
+use super::lease::Record;
 use super::message::{Outgoing, body_bytes, to_amqp};
 use crate::channel::record::SyncRecord;
 use crate::mapping::Publication;
-use crate::target::{Outcome, Refusal, Side, TargetError, Unit};
-
-/// MQRC_MSG_TOO_BIG_FOR_Q, MQRC_NOT_AUTHORIZED, MQRC_Q_FULL, MQRC_UNKNOWN_OBJECT_NAME, MQRC_UNEXPECTED_ERROR.
-const TOO_BIG: i32 = 2030;
-const NOT_AUTHORIZED: i32 = 2035;
-const FULL: i32 = 2053;
-const UNKNOWN_OBJECT: i32 = 2085;
-const UNEXPECTED: i32 = 2195;
+use crate::target::{Limits, Outcome, Refusal, Side, TargetError, Unit};
 
 /// A message that no connector's limit is below.
 const SMALL: u64 = 64 * 1024;
@@ -55,11 +47,11 @@ pub(super) async fn post(
         match transaction.post_batchable(sender, sendable).await {
             Ok(answer) => Ok(Posted::Sent(answer)),
             Err(PostError::MessageSizeExceeded(error)) => Ok(Posted::Refused(Refusal {
-                reason: TOO_BIG,
+                reason: Refusal::TOO_BIG,
                 text: format!("{} bytes are more than the {} that the broker takes", error.size, error.max_size),
             })),
             Err(PostError::MessageEncodeError) => Ok(Posted::Refused(Refusal {
-                reason: UNEXPECTED,
+                reason: Refusal::UNEXPECTED,
                 text: "the message cannot be written as AMQP".to_owned(),
             })),
             Err(error) => Err(error),
@@ -79,7 +71,7 @@ pub(super) async fn answered(
             Ok(AmqpOutcome::Accepted(_)) => Ok(Ok(())),
             Ok(AmqpOutcome::Rejected(rejected)) => Ok(Err(refusal(rejected.error.as_ref()))),
             Ok(other) => Ok(Err(Refusal {
-                reason: UNEXPECTED,
+                reason: Refusal::UNEXPECTED,
                 text: format!("the broker did not take it: {}", one_line(&other)),
             })),
             // A bare state instead of a transactional one is how ActiveMQ refuses; the library keeps no reason.
@@ -123,7 +115,7 @@ impl LearnedLimit {
 pub struct AmqpUnit<'a> {
     transaction: Transaction<'a>,
     sender: &'a mut Sender,
-    lease: &'a mut Lease,
+    record: &'a mut Record,
     connection: &'a Connection,
     limits: Limits,
     learned: &'a LearnedLimit,
@@ -136,7 +128,7 @@ impl Drop for AmqpUnit<'_> {
     /// The library sends the rollback when `transaction` is dropped; the claim must know.
     fn drop(&mut self) {
         if !self.transaction.is_discharged() {
-            self.lease.unit_dropped();
+            self.record.unit_dropped();
         }
     }
 }
@@ -159,12 +151,12 @@ impl<'a> AmqpUnit<'a> {
     pub(super) fn new(
         transaction: Transaction<'a>,
         sender: &'a mut Sender,
-        lease: &'a mut Lease,
+        record: &'a mut Record,
         connection: &'a Connection,
         limits: Limits,
         learned: &'a LearnedLimit,
     ) -> Self {
-        Self { transaction, sender, lease, connection, limits, learned, pending: Vec::new(), largest_pending: 0 }
+        Self { transaction, sender, record, connection, limits, learned, pending: Vec::new(), largest_pending: 0 }
     }
 
     /// The unit is lost, and the claim with it.
@@ -176,7 +168,7 @@ impl<'a> AmqpUnit<'a> {
                 self.largest_pending
             ));
         }
-        self.lease.end(error.clone());
+        self.record.lease.end(error.clone());
         self.connection.cut();
         error
     }
@@ -208,8 +200,8 @@ impl<'a> AmqpUnit<'a> {
                 retry: true,
             });
         }
-        self.lease.take_held(self.connection, &self.transaction, self.limits.answer).await?;
-        let (message, text) = self.lease.successor(record);
+        self.record.take_held(self.connection, &self.transaction, self.limits.answer).await?;
+        let (message, text) = self.record.successor(record);
         let posted = post(self.connection, &self.transaction, self.sender, message, self.limits.answer).await?;
         // The record's own answer must be in: were it refused, the commit would keep the messages without it.
         let outcome = match posted {
@@ -218,7 +210,7 @@ impl<'a> AmqpUnit<'a> {
         };
         match outcome {
             Ok(()) => Ok(text),
-            Err(refusal) => Err(self.lease.refused(self.connection.broker(), &refusal.text)),
+            Err(refusal) => Err(self.record.lease.refused(self.connection.broker(), &refusal.text)),
         }
     }
 }
@@ -229,7 +221,7 @@ impl Unit for AmqpUnit<'_> {
         let pending = match to_amqp(publication) {
             Err(refusal) => Pending::Refused(refusal),
             Ok(_) if self.learned.refuses(bytes) => Pending::Refused(Refusal {
-                reason: TOO_BIG,
+                reason: Refusal::TOO_BIG,
                 text: format!(
                     "the broker closed the connection over a message of this size ({bytes} bytes): raise \
                      wireFormat.maxFrameSize on its AMQP connector"
@@ -268,7 +260,7 @@ impl Unit for AmqpUnit<'_> {
         let discharge = self.transaction.discharge(false);
         match self.connection.wait("committing", self.limits.commit, discharge).await {
             Ok(()) => {
-                self.lease.replaced(record, text);
+                self.record.lease.replaced(record, text);
                 Outcome::Committed
             }
             // Also when the broker answers that the commit failed: how far it came, only the record tells.
@@ -288,19 +280,19 @@ impl Unit for AmqpUnit<'_> {
 fn refusal(error: Option<&definitions::Error>) -> Refusal {
     let Some(error) = error else {
         return Refusal {
-            reason: UNEXPECTED,
+            reason: Refusal::UNEXPECTED,
             text: "refused by the broker without a reason; its log may say more".into(),
         };
     };
     let text = say(error);
     let reason = match &error.condition {
-        ErrorCondition::AmqpError(AmqpError::UnauthorizedAccess) => NOT_AUTHORIZED,
-        ErrorCondition::AmqpError(AmqpError::ResourceLimitExceeded) => FULL,
-        ErrorCondition::AmqpError(AmqpError::NotFound) => UNKNOWN_OBJECT,
-        ErrorCondition::LinkError(LinkError::MessageSizeExceeded) => TOO_BIG,
+        ErrorCondition::AmqpError(AmqpError::UnauthorizedAccess) => Refusal::NOT_AUTHORIZED,
+        ErrorCondition::AmqpError(AmqpError::ResourceLimitExceeded) => Refusal::FULL,
+        ErrorCondition::AmqpError(AmqpError::NotFound) => Refusal::UNKNOWN_OBJECT,
+        ErrorCondition::LinkError(LinkError::MessageSizeExceeded) => Refusal::TOO_BIG,
         // ActiveMQ says `failed` for everything else; its exceptions' texts are all there is.
-        _ if text.to_ascii_lowercase().contains("destination") || text.starts_with("temp-") => UNKNOWN_OBJECT,
-        _ => UNEXPECTED,
+        _ if text.to_ascii_lowercase().contains("destination") || text.starts_with("temp-") => Refusal::UNKNOWN_OBJECT,
+        _ => Refusal::UNEXPECTED,
     };
     Refusal { reason, text }
 }

@@ -9,7 +9,10 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+
+mod options;
+
+pub use options::Options;
 
 /// Where publications go, by the protocol that the address names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,30 +45,6 @@ pub struct Endpoint {
     pub port: u16,
     /// Whether TLS begins at once.
     pub tls: bool,
-}
-
-/// What an address can ask for, under the names that Qpid JMS uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// `transport.connectTimeout`, milliseconds: limit for TCP, TLS and login together. Default 5 s.
-    pub connect_timeout: Duration,
-    /// `amqp.idleTimeout`, milliseconds: a broker that is silent for so long is taken for dead. Default 20 s.
-    pub idle_timeout: Duration,
-    /// `amqp.maxFrameSize`, bytes, at least 512: the largest frame that we take. Default 128 KiB.
-    pub max_frame_size: u32,
-    /// `failover.randomize`: try the list in a random order. Default false.
-    pub randomize: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            connect_timeout: Duration::from_secs(5),
-            idle_timeout: Duration::from_secs(20),
-            max_frame_size: 128 * 1024,
-            randomize: false,
-        }
-    }
 }
 
 /// An address that cannot be used; the text names the fix and never shows a password.
@@ -113,7 +92,7 @@ impl FromStr for BrokerAddress {
         }
         let Some(protocol) = protocol else {
             return Err(AddressError(
-                "failover:() lists no broker: write failover:(amqps://a:5671,amqps://b:5671)".into(),
+                "failover:() lists no broker: write failover:(ssl://a:61617,ssl://b:61617)".into(),
             ));
         };
         options.read(protocol, query)?;
@@ -157,7 +136,9 @@ fn endpoint(text: &str) -> Result<(Endpoint, Protocol), AddressError> {
     let Some((scheme, rest)) = text.split_once("://") else {
         // What has no scheme may hold anything, a password too: do not repeat it.
         return Err(AddressError(
-            "it names no protocol: write amqp://HOST:5672, amqps://HOST:5671, ssl://HOST:61617 or embedded:DIR".into(),
+            "it names no protocol: write tcp://HOST:61616, ssl://HOST:61617, amqp://HOST:5672, amqps://HOST:5671 or \
+             embedded:DIR"
+                .into(),
         ));
     };
     let (protocol, tls, default_port) = match scheme.to_ascii_lowercase().as_str() {
@@ -167,7 +148,7 @@ fn endpoint(text: &str) -> Result<(Endpoint, Protocol), AddressError> {
         "ssl" | "nio+ssl" => (Protocol::OpenWire, true, 61617),
         other => {
             return Err(AddressError(format!(
-                "{other}:// is not known: use amqp://, amqps://, amqp+ssl://, tcp://, ssl://, failover:(…) or embedded:DIR"
+                "{other}:// is not known: use tcp://, ssl://, amqp://, amqps://, amqp+ssl://, failover:(…) or embedded:DIR"
             )));
         }
     };
@@ -208,60 +189,6 @@ fn endpoint(text: &str) -> Result<(Endpoint, Protocol), AddressError> {
     Ok((Endpoint { scheme: scheme.to_ascii_lowercase(), host: host.to_owned(), port, tls }, protocol))
 }
 
-impl Options {
-    /// Reads `name=value&…`. Unknown names are refused for AMQP, so that a misspelt one is seen; what an OpenWire
-    /// address asks for is that protocol's affair.
-    fn read(&mut self, protocol: Protocol, query: Option<&str>) -> Result<(), AddressError> {
-        if protocol == Protocol::OpenWire {
-            return Ok(());
-        }
-        for pair in query.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let name = name.strip_prefix("failover.nested.").unwrap_or(name);
-            match name {
-                "transport.connectTimeout" => self.connect_timeout = millis(name, value)?,
-                "amqp.idleTimeout" => self.idle_timeout = millis(name, value)?,
-                "amqp.maxFrameSize" => {
-                    self.max_frame_size = value.parse().ok().filter(|size| *size >= 512).ok_or_else(|| {
-                        AddressError(format!("{name}={value} is no frame size: write bytes, at least 512"))
-                    })?;
-                }
-                "failover.randomize" => {
-                    self.randomize =
-                        value.parse().map_err(|_| AddressError(format!("{name}={value}: write true or false")))?;
-                }
-                "jms.username" | "jms.password" => {
-                    return Err(AddressError(format!(
-                        "it holds {name}: put it into user or password_file, where no log shows it"
-                    )));
-                }
-                "transport.trustAll" | "transport.verifyHost" => {
-                    return Err(AddressError(format!(
-                        "{name} is not offered, certificates and host names are always checked: set ca_file"
-                    )));
-                }
-                _ => {
-                    return Err(AddressError(format!(
-                        "option {name} is not known: transport.connectTimeout, amqp.idleTimeout, amqp.maxFrameSize \
-                         and failover.randomize are"
-                    )));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// One second to one hour.
-fn millis(name: &str, value: &str) -> Result<Duration, AddressError> {
-    value
-        .parse()
-        .ok()
-        .filter(|millis| (1_000..=3_600_000).contains(millis))
-        .map(Duration::from_millis)
-        .ok_or_else(|| AddressError(format!("{name}={value}: write milliseconds from 1000 to 3600000")))
-}
-
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
@@ -299,6 +226,8 @@ impl fmt::Display for BrokerAddress {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn amqp(text: &str) -> Brokers {
@@ -344,9 +273,39 @@ mod tests {
     }
 
     #[test]
+    fn activemqs_own_options_are_understood() {
+        let text = "failover:(ssl://a:61617?wireFormat.maxInactivityDuration=2000,ssl://b)?randomize=true\
+                    &initialReconnectDelay=20&maxReconnectDelay=400&timeout=3000&startupMaxReconnectAttempts=4\
+                    &priorityBackup=true&nested.wireFormat.maxFrameSize=1048576&nested.connectionTimeout=1500\
+                    &nested.wireFormat.version=9";
+        let Ok(BrokerAddress::OpenWire(brokers)) = text.parse() else { panic!("{text}") };
+        assert_eq!(brokers.to_string(), "failover:(ssl://a:61617,ssl://b:61617)");
+        let expected = Options {
+            connect_timeout: Duration::from_millis(1500),
+            inactivity: Duration::from_secs(2),
+            max_message: Some(1_048_576),
+            version: 9,
+            randomize: true,
+            initial_reconnect_delay: Duration::from_millis(20),
+            max_reconnect_delay: Duration::from_millis(400),
+            timeout: Some(Duration::from_secs(3)),
+            startup_max_reconnect_attempts: Some(4),
+            priority_backup: true,
+            ..Options::default()
+        };
+        assert_eq!(brokers.options, expected);
+        let Ok(BrokerAddress::OpenWire(brokers)) =
+            "tcp://h?wireFormat.maxInactivityDuration=0&keepAlive=true&wireFormat.cacheEnabled=false".parse()
+        else {
+            panic!("a plain address")
+        };
+        assert_eq!(brokers.options, Options { inactivity: Duration::ZERO, ..Options::default() });
+    }
+
+    #[test]
     fn each_error_names_the_fix_and_no_secret() {
         for (text, part) in [
-            ("localhost:5672", "write amqp://HOST"),
+            ("localhost:5672", "write tcp://HOST"),
             ("mqtt://h", "mqtt:// is not known"),
             ("amqp://h:0", "write a number from 1"),
             ("amqp://h:port", "is no port"),
@@ -363,10 +322,21 @@ mod tests {
             ("amqp://h?amqp.maxFrameSize=3", "at least 512"),
             ("amqps://h?transport.verifyHost=false", "always checked"),
             ("embedded:", "embedded:DIR"),
+            ("tcp://h?jms.useAsyncSend=true", "jms.useAsyncSend is not known"),
+            ("tcp://h?wireFormat.maxInactivityDuration=3", "milliseconds from 1000"),
+            ("tcp://h?wireFormat.maxFrameSize=3", "at least 65536"),
+            ("tcp://h?wireFormat.version=5", "from 9 to 12"),
+            ("tcp://h?wireFormat.sizePrefixDisabled=true", "is not known"),
+            ("failover:(tcp://a)?randomise=true", "randomise is not known"),
+            ("failover:(tcp://a)?timeout=3", "milliseconds from 100"),
+            ("failover:(tcp://a)?maxReconnectAttempts=3", "startupMaxReconnectAttempts"),
+            ("ssl://h?socket.verifyHostName=false", "always checked"),
         ] {
             assert!(says(text).contains(part), "{text}: {}", says(text));
         }
-        for text in ["amqp://u:hunter2@h", "amqp://h?jms.password=hunter2", "u:hunter2@h"] {
+        for text in
+            ["amqp://u:hunter2@h", "amqp://h?jms.password=hunter2", "tcp://h?jms.password=hunter2", "u:hunter2@h"]
+        {
             assert!(!says(text).contains("hunter2"), "{}", says(text));
         }
     }
