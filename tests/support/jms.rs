@@ -74,6 +74,9 @@ pub struct Received {
     pub object_class: Option<String>,
     /// See `object_class`.
     pub object: Option<String>,
+    /// Properties that the client would not let a relay set on a copy of the message.
+    #[serde(default)]
+    pub left_out: Vec<String>,
 }
 
 fn minus_one() -> i32 {
@@ -129,6 +132,11 @@ pub struct Running {
 /// Receives from a queue (`queue://NAME` or a bare name) or a topic (`topic://NAME`).
 pub fn receive(client: Client, broker: &Broker, destination: &str) -> Program {
     Program::new("Receive", client, broker, destination)
+}
+
+/// Receives as [`receive`] does, and sends each message on in four forms: see `Relay.java`.
+pub fn relay(client: Client, broker: &Broker, destination: &str) -> Program {
+    Program::new("Relay", client, broker, destination)
 }
 
 /// Sends to a queue or topic.

@@ -7,7 +7,8 @@
 //! | `lease` | the sync record's queue: claim, hold, replace |
 //! | `unit` | one transaction: messages, record, commit |
 //! | `message` | a publication as an AMQP message |
-//! | `taker` | consumes a queue, for the demonstration's count |
+//! | `received` | an AMQP message as a publication |
+//! | `taker` | consumes a queue |
 //! | `preflight` | what `check` finds out about a broker |
 //!
 //! A connection belongs to one claim. Once anything about it is in doubt it is cut and never resumed: the next claim
@@ -28,12 +29,14 @@ mod connection;
 mod lease;
 mod message;
 mod preflight;
+mod received;
 mod stream;
 mod taker;
 mod unit;
 
 use connection::Connection;
 pub use lease::AmqpClaim;
+pub use received::Unreadable;
 pub use taker::Taker;
 pub use unit::AmqpUnit;
 use unit::LearnedLimit;

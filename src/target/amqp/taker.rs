@@ -1,4 +1,4 @@
-//! Takes messages off a queue one by one, for the demonstration's own count.
+//! Takes messages off a queue one by one, for the demonstration's own count and to see what applications have sent.
 
 use std::time::Duration;
 
@@ -9,6 +9,9 @@ use fe2o3_amqp::types::primitives::Value;
 
 use super::AmqpTarget;
 use super::connection::Connection;
+use super::received::{Incoming, Unreadable, from_amqp};
+use crate::clock;
+use crate::mapping::{Destination, Publication};
 use crate::target::failover::Refused;
 use crate::target::record::fresh_holder;
 use crate::target::{Side, TargetError};
@@ -21,6 +24,7 @@ const CREDIT: u32 = 100;
 pub struct Taker {
     connection: Connection,
     receiver: Receiver,
+    queue: Destination,
 }
 
 impl AmqpTarget {
@@ -44,7 +48,7 @@ impl AmqpTarget {
             }
             Err(_) => return Err(connection.ended().await),
         };
-        Ok(Taker { connection, receiver })
+        Ok(Taker { connection, receiver, queue: Destination::Queue(queue.to_owned()) })
     }
 }
 
@@ -54,16 +58,32 @@ impl Taker {
     /// # Errors
     /// When the connection is lost.
     pub async fn next(&mut self, idle: Duration) -> Result<Option<String>, TargetError> {
+        let Some(message) = self.take(idle).await? else { return Ok(None) };
+        Ok(Some(match message.properties.and_then(|properties| properties.message_id) {
+            Some(MessageId::String(id)) => id,
+            other => format!("{other:?}"),
+        }))
+    }
+
+    /// The next message as a publication; it is then gone, even where it cannot be one. None when nothing came for `idle`.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn next_publication(
+        &mut self,
+        idle: Duration,
+    ) -> Result<Option<Result<Publication, Unreadable>>, TargetError> {
+        let Some(message) = self.take(idle).await? else { return Ok(None) };
+        Ok(Some(from_amqp(message, &self.queue, clock::wall_ms())))
+    }
+
+    async fn take(&mut self, idle: Duration) -> Result<Option<Incoming>, TargetError> {
         let doing = "reading messages back";
         let Ok(delivery) = tokio::time::timeout(idle, self.receiver.recv::<Body<Value>>()).await else {
             return Ok(None);
         };
         let delivery = self.connection.wait(doing, idle, std::future::ready(delivery)).await?;
-        let id = delivery.message().properties.as_ref().and_then(|properties| properties.message_id.clone());
         self.connection.wait(doing, idle, self.receiver.accept(&delivery)).await?;
-        Ok(Some(match id {
-            Some(MessageId::String(id)) => id,
-            other => format!("{other:?}"),
-        }))
+        Ok(Some(delivery.into_message()))
     }
 }

@@ -95,7 +95,7 @@ public final class Receive {
         return line;
     }
 
-    private static Map<String, Object> whole(Message message) throws JMSException {
+    static Map<String, Object> whole(Message message) throws JMSException {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("class", jmsClass(message));
         line.put("id", message.getJMSMessageID());

@@ -1,0 +1,255 @@
+//! An AMQP message of the broker's as a publication: what a JMS application, or an AMQP one, has sent, read as ActiveMQ's `jms`
+//! transformer writes it (mapping rules, sections 2, 3, 4, 8 and 10).
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use fe2o3_amqp::types::messaging::annotations::AnnotationKey;
+use fe2o3_amqp::types::messaging::{
+    AmqpSequence, AmqpValue, ApplicationProperties, Body as AmqpBody, Data, Message, MessageAnnotations, MessageId,
+    Properties,
+};
+use fe2o3_amqp::types::primitives::{Uuid, Value as AmqpItem};
+
+use crate::mapping::{Body, Destination, Entry, Publication, Value};
+
+/// A message as the library hands it to us.
+pub(super) type Incoming = Message<AmqpBody<AmqpItem>>;
+
+/// AMQP can say more than JMS: a message for which a publication has no place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{at} is {what}, which neither JMS nor MQ can hold; send it as a string or as bytes")]
+pub struct Unreadable {
+    /// Where in the message.
+    pub at: String,
+    /// What is there.
+    pub what: String,
+}
+
+/// Content types from which the message class is told, and which therefore say nothing more.
+const OF_CLASSES: [&str; 3] = ["application/octet-stream", OBJECT, "application/x-empty"];
+const OBJECT: &str = "application/x-java-serialized-object";
+
+/// Reads a message that was taken from `source`, which is where it was sent to if it does not say so. `now_ms` is the time of its
+/// receipt, milliseconds since 1970.
+///
+/// # Errors
+/// Where it holds what JMS has no type for.
+pub(super) fn from_amqp(message: Incoming, source: &Destination, now_ms: i64) -> Result<Publication, Unreadable> {
+    let header = message.header.unwrap_or_default();
+    let annotation = |name: &str| annotated(message.message_annotations.as_ref(), name);
+    let said = message.properties.unwrap_or_default();
+    let mut properties = properties(message.application_properties)?;
+    let body = body(message.body, annotation("x-opt-jms-msg-type"), said.content_type.as_ref().map(|s| s.as_str()))?;
+    let body = match body {
+        Some(body) => body,
+        None => {
+            properties.insert("MQFERRY_NullText".to_owned(), Value::Boolean(true));
+            Body::Text(String::new())
+        }
+    };
+    let types = [("JMS_AMQP_ContentType", &said.content_type), ("JMS_AMQP_ContentEncoding", &said.content_encoding)];
+    for (name, value) in types {
+        if let Some(text) = value.as_ref().map(|symbol| symbol.as_str()).filter(|text| !OF_CLASSES.contains(text)) {
+            properties.insert(name.to_owned(), Value::String(text.to_owned()));
+        }
+    }
+    let user_id = user(&said);
+    let lives = header.ttl.map(|ttl| now_ms.saturating_add(i64::from(ttl)));
+    Ok(Publication {
+        destination: said
+            .to
+            .as_deref()
+            .and_then(|text| destination(text, annotation("x-opt-jms-dest")))
+            .unwrap_or_else(|| source.clone()),
+        persistent: header.durable,
+        priority: header.priority.0.min(9),
+        expires_at_ms: said.absolute_expiry_time.map(|at| at.milliseconds()).or(lives).filter(|at| *at != 0),
+        message_id: said.message_id.as_ref().map(id),
+        correlation_id: said.correlation_id.as_ref().map(id),
+        reply_to: said.reply_to.as_deref().and_then(|text| destination(text, annotation("x-opt-jms-reply-to"))),
+        message_type: said.subject.clone(),
+        group_id: said.group_id.clone(),
+        group_sequence: said.group_sequence.map(u32::cast_signed),
+        user_id,
+        timestamp_ms: said.creation_time.map(|at| at.milliseconds()).filter(|at| *at != 0),
+        properties,
+        body,
+    })
+}
+
+fn user(said: &Properties) -> Option<String> {
+    said.user_id.as_ref().map(|user| String::from_utf8_lossy(user).into_owned()).filter(|user| !user.is_empty())
+}
+
+/// A byte among the annotations, by which ActiveMQ and Qpid JMS tell what AMQP itself does not.
+fn annotated(annotations: Option<&MessageAnnotations>, name: &str) -> Option<i8> {
+    match annotations?.0.get(&name as &dyn AnnotationKey)? {
+        AmqpItem::Byte(value) => Some(*value),
+        _ => None,
+    }
+}
+
+/// `queue://NAME` and the like, or a bare name whose kind the annotation tells (0 queue, 1 topic, 2 and 3 temporary ones).
+fn destination(text: &str, kind: Option<i8>) -> Option<Destination> {
+    if text.contains("://") {
+        return text.parse().ok();
+    }
+    let name = text.to_owned();
+    Some(text).filter(|text| !text.is_empty()).map(|_| match kind {
+        Some(1) => Destination::Topic(name),
+        Some(2) => Destination::TempQueue(name),
+        Some(3) => Destination::TempTopic(name),
+        _ => Destination::Queue(name),
+    })
+}
+
+/// An id as JMS shows it; those that are no strings as ActiveMQ writes them.
+fn id(id: &MessageId) -> String {
+    match id {
+        MessageId::String(text) => text.clone(),
+        MessageId::Ulong(number) => format!("AMQP_ULONG:{number}"),
+        MessageId::Uuid(uuid) => format!("AMQP_UUID:{}", uuid_text(uuid)),
+        MessageId::Binary(bytes) => {
+            bytes.iter().fold("AMQP_BINARY:".to_owned(), |text, byte| text + &format!("{byte:02X}"))
+        }
+    }
+}
+
+fn uuid_text(uuid: &Uuid) -> String {
+    let hex = format!("{:032x}", u128::from_be_bytes(*uuid.as_inner()));
+    let part = |from, to| hex.get(from..to).unwrap_or_default();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
+}
+
+fn properties(said: Option<ApplicationProperties>) -> Result<BTreeMap<String, Value>, Unreadable> {
+    let all = said.map(|said| said.0).unwrap_or_default();
+    all.into_iter()
+        .map(|(name, value)| {
+            let at = || format!("property {name:?}");
+            let value = match AmqpItem::from(value) {
+                // No broker's property holds these; what they say is kept.
+                AmqpItem::Char(c) => Value::String(c.to_string()),
+                AmqpItem::Binary(bytes) => Value::String(crate::mapping::id::hex(&bytes)),
+                item => value_of(item, &at)?,
+            };
+            Ok((name, value))
+        })
+        .collect()
+}
+
+/// The JMS value of an AMQP one; unsigned numbers in the next larger type that has no sign to lose (mapping rules, section 8).
+fn value_of(item: AmqpItem, at: &dyn Fn() -> String) -> Result<Value, Unreadable> {
+    Ok(match item {
+        AmqpItem::Null => Value::Null,
+        AmqpItem::Bool(value) => Value::Boolean(value),
+        AmqpItem::Byte(value) => Value::Byte(value),
+        AmqpItem::Ubyte(value) => i8::try_from(value).map_or_else(|_| Value::Short(i16::from(value)), Value::Byte),
+        AmqpItem::Short(value) => Value::Short(value),
+        AmqpItem::Ushort(value) => i16::try_from(value).map_or_else(|_| Value::Int(i32::from(value)), Value::Short),
+        AmqpItem::Int(value) => Value::Int(value),
+        AmqpItem::Uint(value) => i32::try_from(value).map_or_else(|_| Value::Long(i64::from(value)), Value::Int),
+        AmqpItem::Long(value) => Value::Long(value),
+        AmqpItem::Ulong(value) => i64::try_from(value).map_or_else(|_| Value::String(value.to_string()), Value::Long),
+        AmqpItem::Float(value) => Value::Float(value.into_inner()),
+        AmqpItem::Double(value) => Value::Double(value.into_inner()),
+        AmqpItem::String(text) => Value::String(text),
+        AmqpItem::Symbol(text) => Value::String(text.0),
+        AmqpItem::Timestamp(at) => Value::Long(at.milliseconds()),
+        AmqpItem::Uuid(uuid) => Value::String(uuid_text(&uuid)),
+        AmqpItem::Binary(bytes) => Value::Bytes(Bytes::from(bytes.into_vec())),
+        AmqpItem::Char(c) => match u16::try_from(u32::from(c)) {
+            Ok(unit) => Value::Char(unit),
+            Err(_) => Value::String(c.to_string()), // two units of UTF-16
+        },
+        other => return Err(Unreadable { at: at(), what: kind(&other).to_owned() }),
+    })
+}
+
+fn kind(item: &AmqpItem) -> &'static str {
+    match item {
+        AmqpItem::List(_) | AmqpItem::Array(_) => "a list",
+        AmqpItem::Map(_) => "a map",
+        AmqpItem::Decimal32(_) | AmqpItem::Decimal64(_) | AmqpItem::Decimal128(_) => "a decimal number",
+        _ => "of a described type",
+    }
+}
+
+/// The body by message class; none is a text message whose text is null.
+fn body(body: AmqpBody<AmqpItem>, class: Option<i8>, content_type: Option<&str>) -> Result<Option<Body>, Unreadable> {
+    Ok(Some(match body {
+        AmqpBody::Data(parts) => bytes_body(parts.into_iter().collect(), content_type),
+        AmqpBody::Sequence(parts) => stream(parts.into_iter().flat_map(|AmqpSequence(items)| items).collect())?,
+        AmqpBody::Value(AmqpValue(AmqpItem::String(text))) => Body::Text(text),
+        AmqpBody::Value(AmqpValue(AmqpItem::Symbol(text))) => Body::Text(text.0),
+        AmqpBody::Value(AmqpValue(AmqpItem::Binary(bytes))) => bytes_body(vec![Data(bytes)], content_type),
+        AmqpBody::Value(AmqpValue(AmqpItem::List(items))) => stream(items)?,
+        AmqpBody::Value(AmqpValue(AmqpItem::Map(entries))) => {
+            let entries = entries.into_iter().map(|(name, item)| {
+                let name = match name {
+                    AmqpItem::String(name) => name,
+                    AmqpItem::Symbol(name) => name.0,
+                    other => {
+                        let at = "a key of the map".to_owned();
+                        return Err(Unreadable { at, what: format!("{other:?} and no string") });
+                    }
+                };
+                let value = value_of(item, &|| format!("entry {name:?}"))?;
+                Ok(Entry { name, value })
+            });
+            Body::Map(entries.collect::<Result<_, _>>()?)
+        }
+        AmqpBody::Value(AmqpValue(AmqpItem::Null)) | AmqpBody::Empty => match class {
+            // As Qpid JMS numbers the classes.
+            Some(1) => Body::Object(Bytes::new()),
+            Some(2) => Body::Map(Vec::new()),
+            Some(3) => Body::Bytes(Bytes::new()),
+            Some(4) => Body::Stream(Vec::new()),
+            Some(5) => return Ok(None),
+            None if matches!(body, AmqpBody::Value(_)) => return Ok(None),
+            _ => Body::Empty,
+        },
+        AmqpBody::Value(AmqpValue(item)) => {
+            let kind = kind(&item);
+            match value_of(item, &|| "the body".to_owned()) {
+                // A number or the like alone: a stream of one.
+                Ok(value) => Body::Stream(vec![value]),
+                Err(_) => return Err(Unreadable { at: "the body".to_owned(), what: kind.to_owned() }),
+            }
+        }
+    }))
+}
+
+fn stream(items: Vec<AmqpItem>) -> Result<Body, Unreadable> {
+    let values = items.into_iter().enumerate().map(|(place, item)| value_of(item, &|| format!("item {place}")));
+    Ok(Body::Stream(values.collect::<Result<_, _>>()?))
+}
+
+fn bytes_body(parts: Vec<Data>, content_type: Option<&str>) -> Body {
+    let mut parts = parts.into_iter().map(|Data(part)| part.into_vec());
+    let mut bytes = parts.next().unwrap_or_default();
+    parts.for_each(|part| bytes.extend(part));
+    match content_type {
+        Some(OBJECT) => Body::Object(bytes.into()),
+        Some(kind) if is_text(kind) => match String::from_utf8(bytes) {
+            Ok(text) => Body::Text(text),
+            Err(error) => Body::Bytes(error.into_bytes().into()),
+        },
+        _ => Body::Bytes(bytes.into()),
+    }
+}
+
+/// Whether ActiveMQ makes a TextMessage of data of this type: text in UTF-8.
+fn is_text(content_type: &str) -> bool {
+    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
+    let kind = kind.trim().to_ascii_lowercase();
+    let named = ["application/json", "application/xml", "application/javascript", "application/ecmascript"];
+    let is_utf8 = match parameters.to_ascii_lowercase().split_once("charset=") {
+        Some((_, name)) => matches!(name.trim().trim_matches('"'), "utf-8" | "utf8" | "us-ascii"),
+        None => true,
+    };
+    let is_text = kind.starts_with("text/")
+        || named.contains(&kind.as_str())
+        || (kind.starts_with("application/") && (kind.ends_with("+json") || kind.ends_with("+xml")));
+    is_text && is_utf8
+}
