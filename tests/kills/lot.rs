@@ -21,6 +21,11 @@ impl Lot {
             Err(_) => RandomState::new().hash_one(test) & 0xFFFF_FFFF,
         };
         println!("{test}: {SEED}={seed}");
+        Self::of(seed)
+    }
+
+    /// The sequence of this seed.
+    pub(crate) fn of(seed: u64) -> Self {
         Self { seed, state: seed }
     }
 

@@ -14,9 +14,14 @@ mod broker;
 mod count;
 mod deaths;
 mod embedded;
+mod frames;
+mod hold;
+mod lane;
 mod lot;
 mod order;
 mod process;
+mod schedule;
+mod seeded_embedded;
 mod stage;
 mod takeover;
 
@@ -32,4 +37,16 @@ fn child_that_sends() {
         Ok(report) => println!("\nREPORT {report}"),
         Err(error) => panic!("{error}"),
     }
+}
+
+/// A gateway on an embedded store, when this program is started as one; see [`process::Life::embedded_gateway`].
+#[test]
+fn child_that_receives() {
+    let Ok(told) = std::env::var(process::GATEWAY) else { return };
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(hold::receive(&told));
 }

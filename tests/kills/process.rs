@@ -11,6 +11,9 @@ use tempfile::TempDir;
 /// Arguments, one a line, for this test program as sending queue manager.
 pub(crate) const SENDER: &str = "MQFERRY_KILLS_SENDER";
 
+/// What this test program is told as gateway on an embedded store; see [`Life::embedded_gateway`].
+pub(crate) const GATEWAY: &str = "MQFERRY_KILLS_GATEWAY";
+
 /// A folder that a failing test leaves behind.
 #[derive(Debug)]
 pub(crate) struct Place(Option<TempDir>);
@@ -61,11 +64,20 @@ impl Life {
 
     /// This test program as sending queue manager: always built with what it tests, as an example would not be.
     pub(crate) fn sender(arguments: &[String], log: PathBuf) -> Self {
+        Self::this_program("sender", "child_that_sends", (SENDER, arguments.join("\n")), log)
+    }
+
+    /// This test program as gateway on an embedded store, which waits where it is told; see `hold`.
+    pub(crate) fn embedded_gateway(told: &str, log: PathBuf) -> Self {
+        Self::this_program("gateway", "child_that_receives", (GATEWAY, told.to_owned()), log)
+    }
+
+    fn this_program(name: &'static str, test: &str, told: (&'static str, String), log: PathBuf) -> Self {
         Self {
-            name: "sender",
+            name,
             program: std::env::current_exe().expect("this program"),
-            arguments: ["--exact", "child_that_sends", "--nocapture"].map(str::to_owned).to_vec(),
-            environment: vec![(SENDER, arguments.join("\n"))],
+            arguments: ["--exact", test, "--nocapture"].map(str::to_owned).to_vec(),
+            environment: vec![told],
             log,
             child: None,
         }

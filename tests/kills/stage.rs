@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use mqferry::channel::SyncRecord;
 use mqferry::mapping::{Body, Destination};
 use mqferry::partner::generator::Numbered;
 use mqferry::target::embedded::Browser;
@@ -254,28 +255,34 @@ impl Stage {
     /// What the embedded store holds, the gateway being down: bodies in order. Nothing lies elsewhere, and its record
     /// of the channel says the same as the messages.
     pub(crate) fn stored(&self) -> Vec<String> {
-        let browser = Browser::open(self.place.path().join("store")).expect("the store");
-        let queue = Destination::Queue(QUEUE.to_owned());
-        let destinations = browser.destinations().expect("the store");
-        assert!(destinations.iter().all(|it| it.destination == queue), "messages went astray: {destinations:?}");
-        let bodies: Vec<String> = browser
-            .messages(&queue)
-            .map(|stored| match stored.expect("a message").publication.body {
-                Body::Text(text) => text,
-                other => panic!("not a text: {other:?}"),
-            })
-            .collect();
-        let channels = browser.channels().expect("the store");
-        let sequences: Vec<_> =
-            channels.iter().map(|record| record.sync.as_ref().map_or(0, |sync| sync.sequence)).collect();
-        assert_eq!(sequences, [i32::try_from(bodies.len()).unwrap()], "the record and the messages");
-        bodies
+        stored_in(&self.place.path().join("store"))
     }
+}
+
+/// What the embedded store in a folder holds, as [`Stage::stored`] has it.
+pub(crate) fn stored_in(store: &Path) -> Vec<String> {
+    let browser = Browser::open(store).expect("the store");
+    let queue = Destination::Queue(QUEUE.to_owned());
+    let destinations = browser.destinations().expect("the store");
+    assert!(destinations.iter().all(|it| it.destination == queue), "messages went astray: {destinations:?}");
+    let bodies: Vec<String> = browser
+        .messages(&queue)
+        .map(|stored| match stored.expect("a message").publication.body {
+            Body::Text(text) => text,
+            other => panic!("not a text: {other:?}"),
+        })
+        .collect();
+    let channels = browser.channels().expect("the store");
+    // A batch that was committed at a heartbeat has its number beside the record's.
+    let last = |sync: &SyncRecord| sync.at_heartbeat.map_or(sync.sequence, |(_, number)| number);
+    let sequences: Vec<_> = channels.iter().map(|record| record.sync.as_ref().map_or(0, last)).collect();
+    assert_eq!(sequences, [i32::try_from(bodies.len()).unwrap()], "the record and the messages");
+    bodies
 }
 
 /// A host of our own on the loopback and a port free there. Callers come from 127.0.0.1, so none that dials while the
 /// gateway is down is given the gateway's own port, as can happen where both ends are one host.
-fn address() -> String {
+pub(crate) fn address() -> String {
     static HOSTS: AtomicU8 = AtomicU8::new(0);
     let [_, _, high, low] = std::process::id().to_be_bytes();
     let host = format!("127.{}.{high}.{low}", 64 + HOSTS.fetch_add(1, Ordering::Relaxed) % 128);
@@ -283,7 +290,7 @@ fn address() -> String {
     listener.local_addr().expect("an address").to_string()
 }
 
-fn configure(folder: &Path, name: &str, url: &str, address: &str) -> PathBuf {
+pub(crate) fn configure(folder: &Path, name: &str, url: &str, address: &str) -> PathBuf {
     let config = folder.join(format!("{name}.toml"));
     let text = format!(
         "name = \"AMQGW\"\n[listener]\naddress = \"{address}\"\n[admin]\naddress = \"127.0.0.1:0\"\n\

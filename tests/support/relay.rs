@@ -31,6 +31,27 @@ pub(crate) enum Cut {
     Close,
 }
 
+/// Reads along and says where to stop: at which frame, and after how many of its bytes.
+pub(crate) trait Gate: Send {
+    /// Bytes of the frame that begins here, or none until that can be told.
+    fn length(&self, begun: &[u8]) -> Option<usize>;
+
+    /// A whole frame is about to go through on the so manieth connection. Some: so many bytes of it still go, and then
+    /// nothing in either direction on any connection; the gate is not asked again.
+    fn stop(&mut self, connection: usize, from_client: bool, frame: &[u8]) -> Option<usize>;
+}
+
+/// What moves on and what does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Freeze {
+    /// Nothing moves.
+    all: bool,
+    /// The connections before this one are black holes.
+    lost: usize,
+    /// The connections before this one end, for the side that was connected to, as if the other side had closed.
+    half_closed: usize,
+}
+
 /// Bytes in one direction after which a connection is cut; the bytes up to there still go through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CutAfter {
@@ -46,7 +67,9 @@ struct Shared {
     state: Mutex<State>,
     /// Counts the commands to cut; each connection ends when it changes.
     cuts: watch::Sender<(u64, Cut)>,
-    frozen: watch::Sender<bool>,
+    frozen: watch::Sender<Freeze>,
+    /// Whether the gate has stopped everything; the bytes that may go have gone.
+    stopped: watch::Sender<bool>,
     changed: Notify,
 }
 
@@ -58,6 +81,7 @@ struct State {
     accepted: usize,
     live: usize,
     cut_next: Option<CutAfter>,
+    gate: Option<Box<dyn Gate>>,
 }
 
 impl Relay {
@@ -79,9 +103,11 @@ impl Relay {
                 accepted: 0,
                 live: 0,
                 cut_next: None,
+                gate: None,
             }),
             cuts: watch::Sender::new((0, Cut::Reset)),
-            frozen: watch::Sender::new(false),
+            frozen: watch::Sender::default(),
+            stopped: watch::Sender::new(false),
             changed: Notify::new(),
         });
         let task = tokio::spawn(accept(listener, shared.clone()));
@@ -118,7 +144,34 @@ impl Relay {
 
     /// Keeps all connections open but moves nothing (a black hole), or moves on.
     pub(crate) fn set_frozen(&self, frozen: bool) {
-        self.shared.frozen.send_replace(frozen);
+        self.shared.frozen.send_modify(|freeze| freeze.all = frozen);
+    }
+
+    /// From now on whole frames go through, until this gate stops everything as [`Relay::set_frozen`] does.
+    pub(crate) fn set_gate(&self, gate: impl Gate + 'static) {
+        self.shared.stopped.send_replace(false);
+        self.shared.lock().gate = Some(Box::new(gate));
+    }
+
+    /// Waits until the gate has stopped everything.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + use<> {
+        let mut stopped = self.shared.stopped.subscribe();
+        async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        }
+    }
+
+    /// The connections that are open now stay open, and nothing comes out of them any more; later ones are whole.
+    pub(crate) fn lose(&self) {
+        let open = self.shared.lock().conversations.len();
+        self.shared.frozen.send_modify(|freeze| freeze.lost = open);
+    }
+
+    /// On the connections that are open now the side that was connected to sees the other's end; what it still says goes
+    /// through. Bytes that were held are gone.
+    pub(crate) fn half_close(&self) {
+        let open = self.shared.lock().conversations.len();
+        self.shared.frozen.send_modify(|freeze| freeze.half_closed = open);
     }
 
     /// Connections so far, those cut included.
@@ -204,15 +257,8 @@ async fn relay(
         let (from_client, to_client) = client.split();
         let (from_server, to_server) = server.split();
         let limit = |from_client| cut_after.filter(|cut| cut.from_client == from_client).map(|cut| cut.bytes);
-        let record = |from_client, bytes: &[u8]| {
-            let mut state = shared.lock();
-            if state.record {
-                let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                state.conversations[number].chunks.push(Chunk { at, from_client, bytes: bytes.to_vec() });
-            }
-        };
-        let up = pump(from_client, to_server, limit(true), shared.frozen.subscribe(), |bytes| record(true, bytes));
-        let down = pump(from_server, to_client, limit(false), shared.frozen.subscribe(), |bytes| record(false, bytes));
+        let up = pump(from_client, to_server, limit(true), Direction { number, from_client: true, shared });
+        let down = pump(from_server, to_client, limit(false), Direction { number, from_client: false, shared });
         let both = async {
             tokio::pin!(up, down);
             let (mut up_over, mut down_over) = (false, false);
@@ -249,32 +295,94 @@ enum End {
     Limit,
 }
 
-async fn pump(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'_>,
-    limit: Option<u64>,
-    mut frozen: watch::Receiver<bool>,
-    record: impl Fn(&[u8]),
-) -> End {
+/// One direction of one connection.
+#[derive(Clone, Copy)]
+struct Direction<'a> {
+    number: usize,
+    from_client: bool,
+    shared: &'a Shared,
+}
+
+impl Direction<'_> {
+    fn moves(self, freeze: Freeze) -> bool {
+        !freeze.all && self.number >= freeze.lost
+    }
+
+    fn is_over(self, freeze: Freeze) -> bool {
+        self.from_client && self.number < freeze.half_closed
+    }
+
+    /// How many bytes may go now, and whether all stops then; none: more must come first.
+    fn piece(self, pending: &[u8]) -> Option<(usize, bool)> {
+        let mut state = self.shared.lock();
+        let Some(gate) = &mut state.gate else { return Some((pending.len(), false)) };
+        let length = gate.length(pending)?;
+        match gate.stop(self.number, self.from_client, pending.get(..length)?) {
+            None => Some((length, false)),
+            Some(through) => {
+                state.gate = None;
+                // Before the bytes go: nothing that they lead to comes back.
+                self.shared.frozen.send_modify(|freeze| freeze.all = true);
+                Some((through, true))
+            }
+        }
+    }
+
+    fn record(self, bytes: &[u8]) {
+        let mut state = self.shared.lock();
+        if state.record && !bytes.is_empty() {
+            let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let chunk = Chunk { at, from_client: self.from_client, bytes: bytes.to_vec() };
+            state.conversations[self.number].chunks.push(chunk);
+        }
+    }
+}
+
+async fn pump(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, limit: Option<u64>, direction: Direction<'_>) -> End {
+    let shared = direction.shared;
+    let (mut frozen, mut ended) = (shared.frozen.subscribe(), shared.frozen.subscribe());
     let mut left = limit;
     let mut buffer = vec![0; 64 << 10];
+    let mut pending = Vec::new();
     loop {
         if left == Some(0) {
             return End::Limit;
         }
-        let Ok(read) = from.read(&mut buffer).await else { return End::Broken };
-        if frozen.wait_for(|frozen| !frozen).await.is_err() {
-            return End::Broken;
+        let read = tokio::select! {
+            read = from.read(&mut buffer) => read,
+            _ = ended.wait_for(|freeze| direction.is_over(*freeze)) => Ok(0),
+        };
+        let Ok(read) = read else { return End::Broken };
+        pending.extend_from_slice(&buffer[..read]);
+        loop {
+            let go_on = |freeze: &Freeze| direction.moves(*freeze) || direction.is_over(*freeze);
+            match frozen.wait_for(go_on).await.map(|freeze| *freeze) {
+                Err(_) => return End::Broken,
+                Ok(freeze) if direction.is_over(freeze) => {
+                    return if to.shutdown().await.is_ok() { End::Closed } else { End::Broken };
+                }
+                Ok(_) => {}
+            }
+            // What is left of a frame at the end goes as it is.
+            let piece = if read == 0 { Some((pending.len(), false)) } else { direction.piece(&pending) };
+            let Some((piece, stops)) = piece else { break };
+            let through = left.map_or(piece, |left| piece.min(usize::try_from(left).unwrap_or(usize::MAX)));
+            // Recorded before it is sent on, so that an answer never stands before its question.
+            direction.record(&pending[..through]);
+            if to.write_all(&pending[..through]).await.is_err() {
+                return End::Broken;
+            }
+            pending.drain(..through);
+            left = left.map(|left| left - through as u64);
+            if stops {
+                shared.stopped.send_replace(true);
+            }
+            if left == Some(0) || pending.is_empty() {
+                break;
+            }
         }
-        let through = left.map_or(read, |left| read.min(usize::try_from(left).unwrap_or(usize::MAX)));
         if read == 0 {
             return if to.shutdown().await.is_ok() { End::Closed } else { End::Broken };
         }
-        // Recorded before it is sent on, so that an answer never stands before its question.
-        record(&buffer[..through]);
-        if to.write_all(&buffer[..through]).await.is_err() {
-            return End::Broken;
-        }
-        left = left.map(|left| left - through as u64);
     }
 }

@@ -53,6 +53,9 @@ pub struct Sending {
     /// SHORTRTY: connections in a row that may be in vain
     #[arg(long, default_value_t = 10_000)]
     pub retries: u32,
+    /// Longest wait for an answer in milliseconds
+    #[arg(long, default_value_t = 60_000)]
+    pub answer_ms: u64,
     /// DISCINT in milliseconds
     #[arg(long, default_value_t = 0)]
     pub discint_ms: u64,
@@ -125,6 +128,7 @@ impl Sending {
         options.fsync = !self.no_fsync;
         options.retry_delay = Duration::from_millis(self.retry_ms);
         options.retries = self.retries;
+        options.answer_timeout = Duration::from_millis(self.answer_ms);
         options.discint = Duration::from_millis(self.discint_ms);
         options.pause_between_batches = Duration::from_millis(self.pause_ms);
         options.hbint = self.hbint;

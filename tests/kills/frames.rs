@@ -1,0 +1,179 @@
+//! Where a run's step is, told from the frames that pass: segments of the channel, frames of the broker's protocol.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use mqferry::wire::{ControlFlags1, Segment, SegmentType};
+
+use super::schedule::{Run, Step};
+use super::stage::QUEUE;
+use super::support::relay::Gate;
+
+/// Counts down to the place.
+#[derive(Clone, Debug)]
+struct Countdown {
+    step: Step,
+    left: u64,
+}
+
+impl Countdown {
+    fn of(run: &Run) -> Self {
+        Self { step: run.step, left: run.occurrence }
+    }
+
+    /// Whether this passing of the step is the one.
+    fn is_at(&mut self, step: Step) -> bool {
+        if step != self.step {
+            return false;
+        }
+        self.left -= 1;
+        self.left == 0
+    }
+}
+
+/// What a channel's connection was about last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Talk {
+    /// Messages sent and not confirmed.
+    open: bool,
+    /// A confirmation is asked for.
+    asked: bool,
+}
+
+/// Stops between sender and gateway.
+#[derive(Debug)]
+pub(crate) struct ChannelGate {
+    countdown: Countdown,
+    talks: HashMap<usize, Talk>,
+}
+
+impl ChannelGate {
+    pub(crate) fn new(run: &Run) -> Self {
+        Self { countdown: Countdown::of(run), talks: HashMap::new() }
+    }
+}
+
+impl Gate for ChannelGate {
+    fn length(&self, begun: &[u8]) -> Option<usize> {
+        // The segment's length is big-endian in every dialect (wire reference, segments 2).
+        begun.get(4..8).map(|length| u32::from_be_bytes(length.try_into().unwrap()) as usize)
+    }
+
+    fn stop(&mut self, connection: usize, from_client: bool, frame: &[u8]) -> Option<usize> {
+        let segment = Segment::parse(Bytes::copy_from_slice(frame)).expect("a segment");
+        let (whole, half) = (frame.len(), frame.len() / 2);
+        let talk = self.talks.entry(connection).or_default();
+        let countdown = &mut self.countdown;
+        if segment.tsh.segment_type == SegmentType::INITIAL_DATA {
+            return countdown.is_at(Step::Id).then_some(half);
+        }
+        if !from_client {
+            // The first word after the question is the answer to it.
+            if !std::mem::take(&mut talk.asked) {
+                return None;
+            }
+            *talk = Talk::default();
+            let here = countdown.is_at(Step::ConfirmHalfWritten).then_some(half);
+            return here.or_else(|| countdown.is_at(Step::After).then_some(whole));
+        }
+        let carries = segment.tsh.segment_type == SegmentType::MESSAGE_DATA && !segment.body.is_empty();
+        talk.open |= carries;
+        if carries && countdown.is_at(Step::MidSegment) {
+            return Some(half);
+        }
+        let flags = segment.tsh.flags1;
+        if talk.open && flags.contains(ControlFlags1::CONFIRM_REQUEST) {
+            talk.asked = true;
+            return countdown.is_at(Step::ConfirmRequestIn).then_some(whole);
+        }
+        let message_over = carries && flags.contains(ControlFlags1::LAST);
+        (message_over && countdown.is_at(Step::BetweenMessages)).then_some(whole)
+    }
+}
+
+/// What a frame to or from the broker is to a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Message,
+    Commit,
+    /// Answers a commit, if one is not answered.
+    Answer,
+    Other,
+}
+
+/// What a broker's connection was about last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Work {
+    /// A message is in the open transaction.
+    open: bool,
+    /// A commit is not answered.
+    committing: bool,
+}
+
+/// Stops between gateway and broker.
+#[derive(Debug)]
+pub(crate) struct AmqpGate {
+    countdown: Countdown,
+    works: HashMap<usize, Work>,
+    /// Stop behind the commit's answer, not before it.
+    answer_passes: bool,
+}
+
+#[allow(dead_code, reason = "the ground with brokers follows")]
+impl AmqpGate {
+    pub(crate) fn new(run: &Run) -> Self {
+        Self { countdown: Countdown::of(run), works: HashMap::new(), answer_passes: run.other_way }
+    }
+}
+
+impl Gate for AmqpGate {
+    fn length(&self, begun: &[u8]) -> Option<usize> {
+        let size = begun.get(..4)?;
+        if size == b"AMQP" { Some(8) } else { Some(u32::from_be_bytes(size.try_into().unwrap()) as usize) }
+    }
+
+    fn stop(&mut self, connection: usize, from_client: bool, frame: &[u8]) -> Option<usize> {
+        let work = self.works.entry(connection).or_default();
+        match amqp(from_client, frame) {
+            Kind::Message => {
+                work.open = true;
+                self.countdown.is_at(Step::Staged).then_some(frame.len())
+            }
+            Kind::Commit if std::mem::take(&mut work.open) => {
+                work.committing = true;
+                self.countdown.is_at(Step::CommitSent).then_some(frame.len())
+            }
+            Kind::Answer if std::mem::take(&mut work.committing) => {
+                let passes = if self.answer_passes { frame.len() } else { 0 };
+                self.countdown.is_at(Step::CommitAnswered).then_some(passes)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Reads as much of an AMQP frame as it takes (AMQP 1.0, part 2, 2.3 and 2.7; part 4, 4.5): a user's message names its
+/// queue, a discharge that commits is small and says `false`, and the next disposition answers it.
+fn amqp(from_client: bool, frame: &[u8]) -> Kind {
+    const TRANSFER: &[u8] = &[0x00, 0x53, 0x14];
+    const DISPOSITION: &[u8] = &[0x00, 0x53, 0x15];
+    const DISCHARGE: &[u8] = &[0x00, 0x53, 0x32];
+    const FALSE: u8 = 0x42;
+    let contains = |part: &[u8]| frame.windows(part.len()).any(|window| window == part);
+    let (Some(&offset), Some(&kind)) = (frame.get(4), frame.get(5)) else { return Kind::Other };
+    let body = frame.get(usize::from(offset) * 4..).unwrap_or_default();
+    if kind != 0 || frame.starts_with(b"AMQP") {
+        return Kind::Other;
+    }
+    if !from_client {
+        return if body.starts_with(DISPOSITION) { Kind::Answer } else { Kind::Other };
+    }
+    if !body.starts_with(TRANSFER) {
+        return Kind::Other;
+    }
+    if frame.len() < 200 && contains(DISCHARGE) {
+        let commits = frame.last() == Some(&FALSE) || frame.ends_with(&[0x56, 0]);
+        return if commits { Kind::Commit } else { Kind::Other };
+    }
+    if contains(QUEUE.as_bytes()) { Kind::Message } else { Kind::Other }
+}

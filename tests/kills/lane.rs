@@ -1,0 +1,202 @@
+//! A sending queue manager and a gateway with a relay between them, for one run; what fails leaves everything behind.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mqferry::partner::generator::Numbered;
+
+use super::count::{Difference, compare};
+use super::frames::ChannelGate;
+use super::process::Life;
+use super::schedule::{Ending, Run, Victim};
+use super::stage::{CHANNEL, PATIENCE, QUEUE, Remembered};
+use super::support::pcap;
+use super::support::relay::{Cut, Relay};
+
+/// One run's processes and links.
+pub(crate) struct Lane {
+    pub(crate) run: Run,
+    // Processes first: they are gone before their folder is.
+    pub(crate) sender: Life,
+    pub(crate) gateway: Life,
+    /// Between sender and gateway.
+    pub(crate) channel: Relay,
+    /// Between gateway and brokers.
+    pub(crate) brokers: Vec<Relay>,
+    folder: PathBuf,
+    /// Number of the first message.
+    first: u64,
+    done: bool,
+}
+
+/// Where runs keep what they need, and failed ones leave it.
+pub(crate) fn kept(seed: u64) -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp");
+    target.join("kills").join(seed.to_string())
+}
+
+/// An empty folder for the run.
+pub(crate) fn folder(run: &Run) -> PathBuf {
+    let folder = kept(run.seed);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder in target/kills");
+    folder
+}
+
+impl Lane {
+    /// The gateway listens at `address`; the messages are put, numbered from `first`; nothing runs yet.
+    pub(crate) async fn new(run: Run, folder: PathBuf, gateway: Life, address: &str, first: u64) -> Self {
+        let channel = Relay::start(address.parse().expect("an address")).await;
+        let xmitq = folder.join("xmitq");
+        let messages = Numbered { first, size: run.size, ..Numbered::new(run.messages, QUEUE, "AMQGW") };
+        messages.put(&xmitq).expect("room for the messages");
+        let mut arguments: Vec<String> = run.speech.iter().map(|&word| word.to_owned()).collect();
+        let mut say = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+        say("--address", channel.address.to_string());
+        say("--channel", CHANNEL.to_owned());
+        // Runs that share a broker are different queue managers to it.
+        say("--qmgr", format!("QM{}", run.seed));
+        say("--folder", xmitq.display().to_string());
+        say("--batch", run.batch.to_string());
+        if let Some(first) = run.first_batch {
+            say("--first-batch", first.to_string());
+        }
+        say("--retry-ms", "20".to_owned());
+        let black_hole = run.victim == Victim::Link && run.ending != Ending::Reset && run.ending != Ending::Close;
+        // A first claim on a broker takes more than three seconds.
+        let patience = match (black_hole, run.protocol) {
+            (false, _) => 60_000,
+            (true, super::schedule::Protocol::Embedded) => 3_000,
+            (true, _) => 8_000,
+        };
+        say("--answer-ms", patience.to_string());
+        arguments.push("--no-fsync".to_owned());
+        let sender = Life::sender(&arguments, folder.join("sender.log"));
+        Self { run, sender, gateway, channel, brokers: Vec::new(), folder, first, done: false }
+    }
+
+    /// Starts both and waits until the step is reached on the channel, if it is one of the channel.
+    pub(crate) fn start(&mut self) {
+        if !self.run.step.is_of_the_target() {
+            self.channel.set_gate(ChannelGate::new(&self.run));
+        }
+        self.gateway.start();
+        self.sender.start();
+    }
+
+    /// Waits for the step, which must be reached.
+    pub(crate) async fn reach(&mut self, step: impl Future<Output = ()>) {
+        let mut watched = tokio::time::interval(Duration::from_millis(20));
+        let deadline = Instant::now() + PATIENCE;
+        tokio::pin!(step);
+        loop {
+            tokio::select! {
+                () = &mut step => return,
+                _ = watched.tick() => {
+                    let ended = (self.sender.ended(), self.gateway.ended());
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if ended != (None, None) || left.is_zero() {
+                        // It may have been reached just now.
+                        let late = tokio::time::timeout(Duration::from_millis(200), &mut step).await;
+                        assert!(late.is_ok(), "never reached; sender and gateway ended: {ended:?}");
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// What was held goes on; what is cut stays cut.
+    pub(crate) fn thaw(&self) {
+        for relay in self.brokers.iter().chain([&self.channel]) {
+            relay.set_frozen(false);
+        }
+    }
+
+    /// Ends the connections of a relay for good, held bytes and all.
+    pub(crate) fn sever(relay: &Relay, how: Cut) {
+        relay.lose();
+        relay.cut(how);
+    }
+
+    /// Kills the sender and starts it again.
+    pub(crate) fn kill_sender(&mut self) {
+        assert!(self.sender.kill9(), "the sender ended before it was killed");
+        Self::sever(&self.channel, Cut::Close);
+        self.thaw();
+        self.sender.start();
+    }
+
+    /// Kills the gateway; its connections end as the system ends them.
+    pub(crate) fn kill_gateway(&mut self) {
+        assert!(self.gateway.kill9(), "the gateway ended before it was killed");
+        for relay in self.brokers.iter().chain([&self.channel]) {
+            Self::sever(relay, Cut::Close);
+        }
+        self.thaw();
+    }
+
+    /// Ends the connection of sender and gateway in the run's way.
+    pub(crate) fn cut_link(&mut self) {
+        match self.run.ending {
+            Ending::Reset => Self::sever(&self.channel, Cut::Reset),
+            Ending::Close => Self::sever(&self.channel, Cut::Close),
+            Ending::HalfClose => self.channel.half_close(),
+            Ending::BlackHole => self.channel.lose(),
+        }
+        self.thaw();
+    }
+
+    /// What the sender remembers.
+    pub(crate) fn remembered(&self) -> Remembered {
+        Remembered::read(&self.folder.join("xmitq"))
+    }
+
+    /// Waits until the sender has sent everything and knows it.
+    pub(crate) async fn finish(&mut self) {
+        let mut last = (Instant::now(), Remembered::default());
+        let status = loop {
+            if let Some(status) = self.sender.ended() {
+                break status;
+            }
+            assert_eq!(self.gateway.ended(), None, "the gateway ended by itself");
+            let now = self.remembered();
+            if now != last.1 {
+                last = (Instant::now(), now);
+            }
+            assert!(last.0.elapsed() < PATIENCE, "nothing moves any more: {:?}", last.1);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        assert!(status.success(), "the sender gave up: {status}");
+        let remembered = self.remembered();
+        assert_eq!((remembered.confirmed, remembered.in_doubt), (self.run.messages, None), "what the sender knows");
+    }
+
+    /// How these bodies differ from the run's messages.
+    pub(crate) fn difference<B: AsRef<str>>(&self, bodies: impl IntoIterator<Item = B>) -> Difference {
+        compare(bodies, self.first, self.first + self.run.messages - 1)
+    }
+
+    /// It held: nothing is kept.
+    pub(crate) fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.sender.kill9();
+        self.gateway.kill9();
+        if self.done {
+            let _ = std::fs::remove_dir_all(&self.folder);
+            return;
+        }
+        let brokers = self.brokers.iter().zip(1..).map(|(relay, number)| (format!("broker-{number}.pcap"), relay));
+        for (name, relay) in brokers.chain([("channel.pcap".to_owned(), &self.channel)]) {
+            let _ = std::fs::write(self.folder.join(name), pcap::write(&relay.conversations()));
+        }
+        let _ = std::fs::write(self.folder.join("run.txt"), format!("{}\n{:#?}\n", self.run, self.run));
+        eprintln!("FAILED {}\nlogs and recordings are kept in {}", self.run, self.folder.display());
+        eprintln!("again with {}={}", super::lot::SEED, self.run.seed);
+    }
+}

@@ -1,0 +1,293 @@
+//! Who dies where: a run and everything about it, all from one number.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::lot::{Lot, SEED};
+
+/// A place in the life of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    /// INITIAL_DATA goes, the caller's or the answer.
+    Id,
+    /// Half of a segment of a message has gone.
+    MidSegment,
+    /// A message has gone, and the batch goes on.
+    BetweenMessages,
+    /// A message is in the target's open unit of work.
+    Staged,
+    /// The request for confirmation has gone.
+    ConfirmRequestIn,
+    /// The commit has gone to the target.
+    CommitSent,
+    /// The target has answered the commit.
+    CommitAnswered,
+    /// Half of the confirm has gone.
+    ConfirmHalfWritten,
+    /// The confirm has gone.
+    After,
+}
+
+impl Step {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Id,
+        Self::MidSegment,
+        Self::BetweenMessages,
+        Self::Staged,
+        Self::ConfirmRequestIn,
+        Self::CommitSent,
+        Self::CommitAnswered,
+        Self::ConfirmHalfWritten,
+        Self::After,
+    ];
+
+    /// Whether it is seen between gateway and target, not between sender and gateway.
+    pub(crate) fn is_of_the_target(self) -> bool {
+        matches!(self, Self::Staged | Self::CommitSent | Self::CommitAnswered)
+    }
+}
+
+/// Who, or what, is struck.
+#[allow(dead_code, reason = "the ground with brokers follows")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Victim {
+    /// `kill -9`, started again.
+    Sender,
+    /// `kill -9`, started again, or followed by another that waits.
+    Gateway,
+    /// The connection of sender and gateway.
+    Link,
+    /// `kill -9`, started again on the same store.
+    Broker,
+    /// The broker, `kill -9`; the standby on the same store takes over.
+    Failover,
+    /// SIGSTOP; another gateway takes over; SIGCONT when all is over.
+    FrozenGateway,
+    /// RST on the gateway's connection to the broker.
+    BrokerLink,
+    /// That connection is a black hole from there on; another gateway takes over.
+    LostBrokerLink,
+}
+
+/// What the gateway speaks to its target.
+#[allow(dead_code, reason = "the ground with brokers follows")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Protocol {
+    /// Nothing: the target is in its process.
+    Embedded,
+    Amqp,
+}
+
+/// How the link of sender and gateway ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Reset,
+    Close,
+    /// The gateway sees the end, the sender nothing.
+    HalfClose,
+    /// Nobody sees anything.
+    BlackHole,
+}
+
+/// Where victims, steps and protocols come from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground {
+    pub(crate) name: &'static str,
+    pub(crate) victims: &'static [Victim],
+    pub(crate) protocols: &'static [Protocol],
+}
+
+pub(crate) const EMBEDDED: Ground = Ground {
+    name: "embedded",
+    victims: &[Victim::Sender, Victim::Gateway, Victim::Link],
+    protocols: &[Protocol::Embedded],
+};
+
+/// A victim, a step, a protocol.
+pub(crate) type Cell = (Victim, Step, Protocol);
+
+impl Ground {
+    pub(crate) fn cells(&self) -> Vec<Cell> {
+        let pairs = |protocol| {
+            let of_victim = move |victim| Step::ALL.into_iter().map(move |step| (victim, step, protocol));
+            self.victims.iter().copied().flat_map(of_victim)
+        };
+        self.protocols.iter().copied().flat_map(pairs).collect()
+    }
+
+    /// Seeds of so many runs, each cell equally often; or the one that the environment asks for.
+    pub(crate) fn seeds(&self, count: usize) -> Vec<u64> {
+        if let Ok(seed) = std::env::var(SEED) {
+            return vec![seed.parse().unwrap_or_else(|_| panic!("{SEED}={seed:?} is no number"))];
+        }
+        let mut lot = Lot::draw(self.name);
+        let cells = self.cells().len() as u64;
+        let mut seeds = Vec::new();
+        while seeds.len() < count {
+            let mut order: Vec<u64> = (0..cells).collect();
+            lot.shuffle(&mut order);
+            seeds.extend(order.into_iter().map(|cell| lot.below(1 << 32) * cells + cell));
+        }
+        seeds.truncate(count);
+        seeds
+    }
+
+    /// How many runs the environment asks for.
+    pub(crate) fn runs(default: usize) -> usize {
+        match std::env::var(RUNS) {
+            Ok(runs) => runs.parse().unwrap_or_else(|_| panic!("{RUNS}={runs:?} is no number")),
+            Err(_) => default,
+        }
+    }
+}
+
+/// Says how many runs each seeded test makes.
+const RUNS: &str = "MQFERRY_KILLS_RUNS";
+
+/// How the sender speaks.
+const SPEECHES: [&[&str]; 6] = [
+    &[],
+    &["--ebcdic", "--old-luwid"],
+    &["--byte-order", "big", "--fap", "4", "--confirm", "status", "--just-close"],
+    &["--transmission-size", "700", "--confirm", "resync", "--always-resync"],
+    &["--fap", "13", "--confirm", "empty", "--always-resync", "--old-luwid"],
+    &["--confirm", "heartbeat"],
+];
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) seed: u64,
+    pub(crate) victim: Victim,
+    pub(crate) step: Step,
+    pub(crate) protocol: Protocol,
+    /// The so manieth time that the step is reached; 1 is the first.
+    pub(crate) occurrence: u64,
+    pub(crate) messages: u64,
+    pub(crate) batch: u64,
+    /// Size of the first batch of each connection.
+    pub(crate) first_batch: Option<u64>,
+    /// Bytes of each body.
+    pub(crate) size: usize,
+    pub(crate) speech: &'static [&'static str],
+    pub(crate) ending: Ending,
+    /// Between the step and the death, where life goes on meanwhile.
+    pub(crate) pause: Duration,
+    /// Where a step or a death has two ways.
+    pub(crate) other_way: bool,
+}
+
+impl Run {
+    pub(crate) fn of(ground: &Ground, seed: u64) -> Self {
+        let cells = ground.cells();
+        let (victim, step, protocol) = cells[usize::try_from(seed % cells.len() as u64).unwrap()];
+        let mut lot = Lot::of(seed);
+        let batch = 2 + lot.below(6);
+        let messages = batch * (3 + lot.below(3)) + lot.below(batch);
+        let first_batch = (lot.below(2) == 1).then(|| 1 + lot.below(batch));
+        let batches = match first_batch {
+            None => messages.div_ceil(batch),
+            Some(first) => 1 + (messages - first).div_ceil(batch),
+        };
+        let most = match step {
+            Step::Id => 2,
+            Step::MidSegment | Step::Staged => messages,
+            Step::BetweenMessages => messages - batches,
+            Step::ConfirmRequestIn | Step::CommitSent | Step::CommitAnswered | Step::ConfirmHalfWritten => batches,
+            // The sender must have something left to live for.
+            Step::After => batches - 1,
+        };
+        let occurrence = 1 + lot.below(most);
+        let size = if lot.below(4) == 0 { 70_000 } else { 1024 };
+        let speech = SPEECHES[usize::try_from(lot.below(SPEECHES.len() as u64)).unwrap()];
+        let endings = [Ending::Reset, Ending::Close, Ending::HalfClose, Ending::BlackHole];
+        let ending = endings[usize::try_from(lot.below(4)).unwrap()];
+        let pause = lot.pause(Duration::from_millis(3));
+        let other_way = lot.below(2) == 1;
+        Self {
+            seed,
+            victim,
+            step,
+            protocol,
+            occurrence,
+            messages,
+            batch,
+            first_batch,
+            size,
+            speech,
+            ending,
+            pause,
+            other_way,
+        }
+    }
+
+    pub(crate) fn cell(&self) -> Cell {
+        (self.victim, self.step, self.protocol)
+    }
+}
+
+impl fmt::Display for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, victim, step, protocol, occurrence, messages, batch, size, .. } = self;
+        write!(
+            f,
+            "seed {seed}: {victim:?} at {step:?} {occurrence}, {protocol:?}, {messages} of {size} bytes by {batch}"
+        )?;
+        if let Some(first) = self.first_batch {
+            write!(f, ", first by {first}")?;
+        }
+        if self.victim == Victim::Link {
+            write!(f, ", {:?}", self.ending)?;
+        }
+        write!(f, ", {}{:?} {}", if self.other_way { "the other way, " } else { "" }, self.pause, self.speech.join(" "))
+    }
+}
+
+/// Runs by cell.
+#[derive(Debug, Default)]
+pub(crate) struct Table(BTreeMap<Cell, u64>);
+
+impl Table {
+    pub(crate) fn count(&mut self, run: &Run) {
+        *self.0.entry(run.cell()).or_default() += 1;
+    }
+
+    pub(crate) fn of(&self, cell: Cell) -> u64 {
+        self.0.get(&cell).copied().unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows: Vec<(Protocol, Victim)> =
+            self.0.keys().map(|(victim, _, protocol)| (*protocol, *victim)).collect();
+        rows.dedup();
+        rows.sort_unstable();
+        rows.dedup();
+        write!(f, "{:26}", "")?;
+        for step in Step::ALL {
+            write!(f, "{:>19}", format!("{step:?}"))?;
+        }
+        for (protocol, victim) in rows {
+            write!(f, "\n{:26}", format!("{protocol:?} {victim:?}"))?;
+            for step in Step::ALL {
+                write!(f, "{:>19}", self.of((victim, step, protocol)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_seed_is_a_run_and_every_cell_has_its_seeds() {
+    let cells = EMBEDDED.cells();
+    assert_eq!(cells.len(), 27);
+    for (place, cell) in cells.iter().enumerate() {
+        let seed = 5_000_000_000 * 27 + place as u64;
+        let run = Run::of(&EMBEDDED, seed);
+        assert_eq!(run.cell(), *cell);
+        assert_eq!(format!("{run:?}"), format!("{:?}", Run::of(&EMBEDDED, seed)));
+        assert!(run.occurrence >= 1 && run.batch < run.messages, "{run}");
+    }
+}
