@@ -113,6 +113,10 @@ pub struct Sent {
     pub seconds: f64,
     /// Their quotient.
     pub per_second: f64,
+    /// Processor time of the program meanwhile.
+    pub cpu_seconds: f64,
+    /// The most memory that the program ever had, in KiB.
+    pub peak_kib: i64,
 }
 
 /// A JMS program about to be run: options in the programs' own words (`tests/java/mqferry`).

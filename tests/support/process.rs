@@ -1,4 +1,4 @@
-//! `mqferry run` as a process of its own on the embedded target, so that its memory can be read.
+//! `mqferry run` as a process of its own, so that its memory and its processor time can be read.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test uses a part of it")]
 #![allow(clippy::disallowed_methods, reason = "waits for a real process")]
 
@@ -19,15 +19,23 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a gateway named GW with these `[[channel]]` sections, and waits until it takes callers.
+    /// Starts a gateway named GW with these `[[channel]]` sections on the embedded target, and waits until it takes callers.
     pub fn start(channels: &str) -> Self {
         let folder = TempDir::with_prefix("mqferry-gateway-").expect("a temporary folder");
+        let url = format!("embedded:{}", folder.path().join("store").display());
+        Self::in_folder(folder, &url, channels)
+    }
+
+    /// The same with a broker at this address.
+    pub fn on(url: &str, channels: &str) -> Self {
+        Self::in_folder(TempDir::with_prefix("mqferry-gateway-").expect("a temporary folder"), url, channels)
+    }
+
+    fn in_folder(folder: TempDir, url: &str, channels: &str) -> Self {
         let file = folder.path().join("gateway.toml");
-        let store = folder.path().join("store");
         let text = format!(
             "name = \"GW\"\n[listener]\naddress = \"127.0.0.1:0\"\n[admin]\naddress = \"127.0.0.1:0\"\n\
-             [broker]\nurl = \"embedded:{}\"\n{channels}",
-            store.display()
+             [broker]\nurl = {url:?}\n{channels}",
         );
         std::fs::write(&file, text).expect("a configuration");
         let log = File::create(folder.path().join("log")).expect("a log");
@@ -70,6 +78,16 @@ impl Process {
     /// The memory that it has now, in bytes.
     pub fn memory(&self) -> usize {
         self.proc_status("VmRSS:") * 1024
+    }
+
+    /// Processor time that it has used so far, in seconds.
+    pub fn cpu_seconds(&self) -> f64 {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error} (Linux only)"));
+        // Fields 14 and 15 of proc(5), in ticks of a hundredth; the second may hold blanks and ends with a bracket.
+        let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |place: usize| fields[place].parse::<f64>().expect("ticks");
+        (ticks(11) + ticks(12)) / 100.0
     }
 
     fn proc_status(&self, key: &str) -> usize {
