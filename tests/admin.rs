@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use assert_cmd::Command;
 use mqferry::admin::{Admin, Agreed, ChannelBoard, Health, server};
 use mqferry::channel::definition::ChannelType;
-use mqferry::channel::{Definition, Dialect, Partner, SyncRecord};
+use mqferry::channel::{Definition, Partner, SyncRecord};
 use mqferry::telemetry::{Metrics, names};
 use mqferry::wire::Luwid;
 use serde_json::Value;
@@ -25,18 +25,7 @@ struct Gateway {
 impl Gateway {
     async fn start() -> Self {
         let metrics = Metrics::new().unwrap();
-        let definitions = [CHANNEL, "QM2.TO.AMQGW"].map(|name| Definition {
-            name: name.into(),
-            chltype: ChannelType::Rcvr,
-            batchsz: 50,
-            maxmsgl: 4_194_304,
-            hbint: 300,
-            seqwrap: 999_999_999,
-            mrrty: 10,
-            mrtmr: 1000,
-            calls: None,
-            dialect: Dialect::default(),
-        });
+        let definitions = [CHANNEL, "QM2.TO.AMQGW"].map(|name| Definition::of(name, ChannelType::Rcvr));
         let board = ChannelBoard::new(&definitions, &metrics);
         let admin = Admin { board, health: Health::new(&metrics), metrics };
         let listener = server::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();

@@ -10,95 +10,54 @@ mod pcap;
 mod reading;
 #[path = "support/relay.rs"]
 mod relay;
+#[path = "support/stage.rs"]
+mod stage;
 #[path = "support/tshark.rs"]
 mod tshark;
 
 use std::path::Path;
 use std::time::Duration;
 
-use mqferry::admin::{ChannelBoard, Health};
-use mqferry::mapping::Body;
-use mqferry::mover::{self, Handle, MemoryBudget, Settings};
-use mqferry::partner::generator::{self, Numbered};
-use mqferry::partner::{Close, ConfirmRequest, Death, Options, PartnerError, Report, Speech, Step, ping, run};
-use mqferry::target::Memory;
-use mqferry::telemetry::Metrics;
+use mqferry::partner::generator::Numbered;
+use mqferry::partner::{Close, ConfirmRequest, Death, Options, PartnerError, Report, Speech, Step, ping};
 use mqferry::wire::{Alphabet, ByteOrder};
 use pcap::Conversation;
 use relay::Relay;
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 
-const CHANNEL: &str = "QM1.TO.GW";
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A gateway with one channel on a target in memory, and the relay in front of it.
 struct Stage {
-    memory: Memory,
-    gateway: Handle,
+    stage: stage::Stage,
     relay: Relay,
-    folder: TempDir,
 }
 
 impl Stage {
     async fn set() -> Self {
-        let text = format!(
-            "name = \"GW\"\n[broker]\nurl = \"embedded:unused\"\n[[channel]]\nname = \"{CHANNEL}\"\nchltype = \"RCVR\"\n"
-        );
-        let plan = mqferry::config::read("test.toml", &text, &|_| None).unwrap();
-        let metrics = Metrics::new().unwrap();
-        let settings = Settings {
-            identity: plan.identity(),
-            definitions: plan.channels.iter().map(|channel| (channel.name.clone(), channel.clone())).collect(),
-            policy: plan.policy.clone(),
-            deadq: plan.deadq.clone(),
-            memory: MemoryBudget::new(64 << 20),
-            board: ChannelBoard::new(&plan.channels, &metrics),
-            health: Health::new(&metrics),
-            metrics,
-        };
-        let memory = Memory::new();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let gateway = mover::start(settings, memory.clone(), listener).unwrap();
-        let relay = Relay::start(gateway.address()).await;
-        Self { memory, gateway, relay, folder: tempfile::tempdir().unwrap() }
+        let stage = stage::Stage::set().await;
+        let relay = Relay::start(stage.address()).await;
+        Self { stage, relay }
     }
 
-    /// The queue manager's channel through the relay; batches of three, no waiting between connections.
+    /// The queue manager's channel through the relay, in batches of three.
     fn options(&self, speech: Speech) -> Options {
-        Options {
-            speech,
-            batchsz: 3,
-            retry_delay: Duration::from_millis(20),
-            retries: 50,
-            answer_timeout: Duration::from_secs(10),
-            fsync: false,
-            ..Options::new(self.relay.address.to_string(), CHANNEL, self.folder.path())
-        }
+        Options { address: self.relay.address.to_string(), speech, batchsz: 3, ..self.stage.options() }
     }
 
     fn put(&self, first: u64, count: u64, size: usize) {
         let messages = Numbered { first, size, ..Numbered::new(count, "TARGET.QUEUE", "GW") };
-        messages.put(self.folder.path()).unwrap();
+        messages.put(&self.stage.options().folder).unwrap();
     }
 
     async fn send(&self, options: &Options) -> Result<Report, PartnerError> {
-        tokio::time::timeout(PATIENCE, run(options)).await.expect("the run ends in time")
+        self.stage.send(options).await
     }
 
     /// Looks that exactly the messages up to `count` arrived, in order, then ends both and gives what was said.
     async fn end(self, count: u64) -> Vec<Conversation> {
-        let numbers: Vec<_> = self
-            .memory
-            .committed()
-            .iter()
-            .map(|publication| match &publication.body {
-                Body::Text(text) => generator::number_of(text.as_bytes()),
-                other => panic!("not a text: {other:?}"),
-            })
-            .collect();
-        assert_eq!(numbers, (1..=count).map(Some).collect::<Vec<_>>());
-        assert_eq!(self.gateway.stop(PATIENCE).await, 0, "channels that had to be given up");
+        assert_eq!(self.stage.at("TARGET.QUEUE"), (1..=count).collect::<Vec<_>>());
+        assert_eq!(self.stage.memory.count() as u64, count, "nothing is astray");
+        self.stage.end().await;
         self.relay.idle(PATIENCE).await;
         self.relay.conversations()
     }

@@ -329,25 +329,14 @@ mod tests {
     use super::*;
     use crate::admin::Agreed;
     use crate::channel::definition::ChannelType;
-    use crate::channel::{Dialect, Partner, SyncRecord};
+    use crate::channel::{Partner, SyncRecord};
     use crate::wire::Luwid;
 
     const AGREED: Agreed = Agreed { batchsz: 20, hbint: 60, maxmsgl: 4_194_304, fap_level: 4 };
 
     fn board() -> (ChannelBoard, Metrics) {
         let metrics = Metrics::new().unwrap();
-        let definition = Definition {
-            name: "QM1.TO.AMQGW".into(),
-            chltype: ChannelType::Rcvr,
-            batchsz: 50,
-            maxmsgl: 104_857_600,
-            hbint: 300,
-            seqwrap: 999_999_999,
-            mrrty: 10,
-            mrtmr: 1000,
-            calls: None,
-            dialect: Dialect::default(),
-        };
+        let definition = Definition::of("QM1.TO.AMQGW", ChannelType::Rcvr);
         (ChannelBoard::new([&definition], &metrics), metrics)
     }
 

@@ -27,6 +27,25 @@ pub struct Definition {
     pub dialect: Dialect,
 }
 
+impl Definition {
+    /// A channel of this name and type of which nothing else was said: MQSC's own values, but MAXMSGL, which is 100 MB
+    /// as a queue manager's greatest.
+    pub fn of(name: &str, chltype: ChannelType) -> Self {
+        Self {
+            name: name.to_owned(),
+            chltype,
+            batchsz: 50,
+            maxmsgl: 104_857_600,
+            hbint: 300,
+            seqwrap: 999_999_999,
+            mrrty: 10,
+            mrtmr: 1000,
+            calls: None,
+            dialect: Dialect::default(),
+        }
+    }
+}
+
 /// Whom a channel calls, and how often.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calls {

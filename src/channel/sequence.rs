@@ -50,6 +50,8 @@ pub struct Sequence {
     /// The last number that the record names, its own or, behind it, that of a message that was committed and never
     /// confirmed. A sender that keeps no copy of such messages begins behind them.
     ahead: i32,
+    /// The last number that a heartbeat committed. A sender that took its answer for the confirm begins behind it.
+    beaten: Option<i32>,
     /// The last number of this connection, repeats included.
     cursor: Option<i32>,
     start: Start,
@@ -59,12 +61,13 @@ impl Sequence {
     /// At the start of a connection.
     pub fn new(record: &SyncRecord, wrap: i32, start: Start) -> Self {
         let ahead = record.last_batch.last().map_or(record.sequence, |name| name.sequence);
-        Self { wrap, head: record.sequence, ahead, cursor: None, start }
+        let beaten = record.at_heartbeat.map(|(_, number)| number);
+        Self { wrap, head: record.sequence, ahead, beaten, cursor: None, start }
     }
 
     /// Begins anew after RESET_DATA.
     pub fn reset(&mut self, last: i32, start: Start) {
-        *self = Self { wrap: self.wrap, head: last, ahead: last, cursor: None, start };
+        *self = Self { wrap: self.wrap, head: last, ahead: last, beaten: None, cursor: None, start };
     }
 
     /// The last number taken as new, or the record's.
@@ -102,7 +105,8 @@ impl Sequence {
         let first = self.cursor.is_none();
         let skipped = first && (self.start.skip_one || self.start.only_skipped) && number == following(next, self.wrap);
         let straight = follows && number == next && !(first && self.start.only_skipped);
-        let behind_them = first && number == following(self.ahead, self.wrap);
+        let behind = |last: i32| number == following(last, self.wrap);
+        let behind_them = first && (behind(self.ahead) || self.beaten.is_some_and(behind));
         let any = first && self.start.any && (1..=self.wrap).contains(&number);
         if straight || skipped || any || (behind_them && !self.start.only_skipped) {
             self.cursor = Some(number);
@@ -160,6 +164,22 @@ mod tests {
         assert_eq!(again.take(name(6, 6), &record.last_batch), Ok(Recognised::Repeat));
         assert_eq!(again.take(name(7, 9), &record.last_batch), Ok(Recognised::New), "and those behind it");
         assert_eq!(again.take(name(8, 8), &record.last_batch), Ok(Recognised::New));
+    }
+
+    #[test]
+    fn a_sender_may_begin_behind_what_a_heartbeat_committed() {
+        // Messages 6 and 7 were committed at a heartbeat, 8 and 9 early; the sender lost the latter two.
+        let names = vec![name(6, 6), name(7, 7), name(8, 8), name(9, 9)];
+        let record =
+            SyncRecord { at_heartbeat: Some((Luwid([7; 8]), 7)), last_batch: names.clone(), ..after_record(5) };
+        let begin = |number, id| Sequence::new(&record, 100, Start::default()).take(name(number, id), &names);
+        for number in [6, 8, 10] {
+            assert_eq!(begin(number, 90), Ok(Recognised::New), "{number}");
+        }
+        for number in [7, 9, 11] {
+            assert!(begin(number, 90).is_err(), "{number}");
+        }
+        assert_eq!(begin(8, 8), Ok(Recognised::Repeat));
     }
 
     #[test]

@@ -58,25 +58,25 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>, first: &mut BTreeMap<S
         }
     }
     let calls = calls(&mut section, report, chltype);
-    let batchsz = section.number(report, "batchsz", 1..=9999, " messages").unwrap_or(50);
-    let maxmsgl = section.number(report, "maxmsgl", 0..=104_857_600, " bytes").unwrap_or(104_857_600);
-    let hbint = section.number(report, "hbint", 0..=999_999, " seconds").unwrap_or(300);
-    let seqwrap = section.number(report, "seqwrap", 100..=999_999_999, "").unwrap_or(999_999_999);
-    let mrrty = section.number(report, "mrrty", 0..=999_999_999, "").unwrap_or(10);
-    let mrtmr = section.number(report, "mrtmr", 0..=999_999_999, " milliseconds").unwrap_or(1000);
+    let batchsz = section.number(report, "batchsz", 1..=9999, " messages");
+    let maxmsgl = section.number(report, "maxmsgl", 0..=104_857_600, " bytes");
+    let hbint = section.number(report, "hbint", 0..=999_999, " seconds");
+    let seqwrap = section.number(report, "seqwrap", 100..=999_999_999, "");
+    let mrrty = section.number(report, "mrrty", 0..=999_999_999, "");
+    let mrtmr = section.number(report, "mrtmr", 0..=999_999_999, " milliseconds");
     let dialect = dialect(section.section(report, "dialect"), report);
     section.finish(report, LATER);
+    let usual = Definition::of(&name?.value, chltype?);
     Some(Definition {
-        name: name?.value,
-        chltype: chltype?,
-        batchsz: u16::try_from(batchsz).ok()?,
-        maxmsgl,
-        hbint,
-        seqwrap,
-        mrrty: u32::try_from(mrrty).ok()?,
-        mrtmr: u32::try_from(mrtmr).ok()?,
+        batchsz: batchsz.map_or(Some(usual.batchsz), |batchsz| u16::try_from(batchsz).ok())?,
+        maxmsgl: maxmsgl.unwrap_or(usual.maxmsgl),
+        hbint: hbint.unwrap_or(usual.hbint),
+        seqwrap: seqwrap.unwrap_or(usual.seqwrap),
+        mrrty: mrrty.map_or(Some(usual.mrrty), |mrrty| u32::try_from(mrrty).ok())?,
+        mrtmr: mrtmr.map_or(Some(usual.mrtmr), |mrtmr| u32::try_from(mrtmr).ok())?,
         calls,
         dialect,
+        ..usual
     })
 }
 

@@ -101,18 +101,7 @@ pub fn record(sequence: i32, luwid: Luwid, named: impl IntoIterator<Item = i32>)
 
 /// RCVR as `DEFINE CHANNEL` would have it by default, answering little-endian as the receiver of the examples does.
 pub fn definition() -> Definition {
-    Definition {
-        name: "QMA.TO.GW".into(),
-        chltype: ChannelType::Rcvr,
-        batchsz: 50,
-        maxmsgl: 4_194_304,
-        hbint: 300,
-        seqwrap: 999_999_999,
-        mrrty: 10,
-        mrtmr: 1000,
-        calls: None,
-        dialect: dialect(&[]),
-    }
+    Definition { maxmsgl: 4_194_304, dialect: dialect(&[]), ..Definition::of("QMA.TO.GW", ChannelType::Rcvr) }
 }
 
 /// The default dialect, little-endian, with these keys set.
