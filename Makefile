@@ -44,7 +44,7 @@ fuzz-smoke: deps ## builds the fuzz targets and runs each for some seconds
 	./tools/fuzz-smoke
 
 .PHONY: bench
-bench: deps ## decoding, and end to end against Qpid JMS
+bench: deps .deps/camel.stamp ## decoding, mapping, and end to end beside Java clients and bridges
 	cargo bench --locked
 
 # --- what the tests need from outside -------------------------------------------------------------------------
@@ -71,6 +71,15 @@ build-tools:
 	@echo "compiling the tests' JMS programs"
 	@rm -rf .deps/classes && mkdir -p .deps/classes
 	@javac --release 17 -proc:none -Xlint:all,-path -Werror -d .deps/classes -cp '.deps/jars/*' $(JAVA_SOURCES)
+	@touch $@
+
+.deps/camel.stamp: benches/java/pom.xml .deps/jars.stamp $(wildcard benches/java/mqferry/*.java) | tools
+	@echo "downloading Apache Camel into .deps/camel, for the benchmarks"
+	@rm -rf .deps/camel && mkdir -p .deps/camel/classes
+	@mvn -q -B -f benches/java/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+		-DoutputDirectory="$(CURDIR)/.deps/camel"
+	@javac --release 17 -proc:none -Xlint:all,-path,-classfile -Werror -d .deps/camel/classes \
+		-cp '.deps/camel/*:.deps/jars/*' benches/java/mqferry/*.java
 	@touch $@
 
 # built once from source, without optimisation: it runs for a second

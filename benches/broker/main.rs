@@ -1,12 +1,13 @@
 //! Messages a second into a real broker, beside the broker's own Java client: same broker, same run, same sizes, same
 //! batches, persistent, transacted. `cargo bench --bench broker`; `MQFERRY_BENCH_ROUNDS` (3) says how often each takes
-//! its turn, an argument (`openwire`, `amqp`, `target`) picks one table.
+//! its turn, an argument (`openwire`, `amqp`, `target`, `bridges`) picks one table.
 //!
 //! | row | what runs |
 //! |---|---|
 //! | Java client, Qpid JMS | the peer: a Java sender, one commit a batch; each transaction also replaces a record message, as ours does |
 //! | gateway | simulated queue manager, channel, `mqferry run`, broker |
 //! | target | our target alone, within this process |
+//! | network connector, Camel | bridges between two brokers, moving the same messages out of a queue that is there |
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
@@ -18,6 +19,7 @@ mod support;
 #[path = "../../tests/support/process.rs"]
 mod process;
 
+mod bridges;
 mod gateway;
 mod peer;
 mod table;
@@ -62,6 +64,9 @@ const OPENWIRE: &[Load] = &[
 ];
 const AMQP: &[Load] = &[load(KIB, 1, 1, 1_000), load(KIB, 50, 1, 10_000), load(KIB, 500, 1, 20_000)];
 
+/// A bridge that commits each message takes long over more.
+const BRIDGED: &[Load] = &[load(KIB, 50, 1, 10_000)];
+
 /// Java's second compiler, which a broker in earnest has and which the tests, for a quick start, do without.
 const JAVA: (&str, &str) = ("_JAVA_OPTIONS", "-XX:TieredStopAtLevel=4");
 
@@ -99,6 +104,10 @@ fn main() {
             table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round));
             table.add("target", target::run(&broker, load, round));
         });
+    }
+    if picked("bridges") {
+        println!("\nbridges; CPU and memory only of what is no broker");
+        rows(rounds, BRIDGED, "gateway", |load, round, table| bridges::turn(load, round, table));
     }
 }
 

@@ -20,6 +20,8 @@ pub struct BrokerBuilder {
     tls: Option<Certificates>,
     plugins: String,
     policies: String,
+    networks: String,
+    broker_name: String,
 }
 
 #[derive(Clone)]
@@ -59,6 +61,8 @@ impl Default for BrokerBuilder {
             tls: None,
             plugins: String::new(),
             policies: String::new(),
+            networks: String::new(),
+            broker_name: "test".into(),
         }
     }
 }
@@ -145,6 +149,18 @@ impl BrokerBuilder {
         self
     }
 
+    /// The broker's name, `test` unless told; brokers of one network must differ.
+    pub fn broker_name(mut self, name: &str) -> Self {
+        self.broker_name = name.into();
+        self
+    }
+
+    /// A `<networkConnector>`, which joins this broker to another.
+    pub fn network(mut self, xml: &str) -> Self {
+        self.networks.push_str(xml);
+        self
+    }
+
     /// The configuration file. Connectors that have no port yet ask the system for one.
     pub(super) fn xml(&self, data: &Path, ports: &BTreeMap<String, u16>) -> String {
         format!(
@@ -152,7 +168,7 @@ impl BrokerBuilder {
   xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
   xsi:schemaLocation="http://www.springframework.org/schema/beans http://www.springframework.org/schema/beans/spring-beans.xsd
   http://activemq.apache.org/schema/core http://activemq.apache.org/schema/core/activemq-core.xsd">
-<broker xmlns="http://activemq.apache.org/schema/core" brokerName="test" useJmx="false" persistent="true"
+<broker xmlns="http://activemq.apache.org/schema/core" brokerName="{name}" useJmx="false" persistent="true"
   schedulerSupport="false" useShutdownHook="false">
 <destinationPolicy><policyMap><policyEntries>{policies}</policyEntries></policyMap></destinationPolicy>
 <persistenceAdapter>
@@ -163,6 +179,7 @@ impl BrokerBuilder {
 <plugins>{plugins}</plugins>
 {ssl}
 {usage}
+<networkConnectors>{networks}</networkConnectors>
 <transportConnectors>{connectors}</transportConnectors>
 </broker>
 </beans>
@@ -172,6 +189,8 @@ impl BrokerBuilder {
             plugins = self.plugins_xml(),
             ssl = self.tls.as_ref().map(ssl_xml).unwrap_or_default(),
             usage = self.store.map(usage_xml).unwrap_or_default(),
+            name = self.broker_name,
+            networks = self.networks,
             connectors = self.connectors_xml(ports),
         )
     }
