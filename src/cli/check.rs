@@ -125,8 +125,10 @@ async fn broker(broker: &BrokerPlan) -> Vec<Finding> {
             Ok(target) => target.preflight().await.into_iter().map(Finding::from).collect(),
             Err(wrong) => vec![Finding::of("broker", Err(wrong.to_string()))],
         },
-        // The configuration refuses it before this.
-        BrokerAddress::OpenWire(_) => Vec::new(),
+        BrokerAddress::OpenWire(brokers) => match gateway::openwire(broker, brokers.clone()) {
+            Ok(target) => target.preflight().await.into_iter().map(Finding::from).collect(),
+            Err(wrong) => vec![Finding::of("broker", Err(wrong.to_string()))],
+        },
     }
 }
 

@@ -10,8 +10,8 @@ use crate::admin::server::{self, cannot_listen};
 use crate::admin::{Admin, ChannelBoard, Health};
 use crate::config::{BrokerPlan, Plan};
 use crate::mover::{self, Handle, MemoryBudget, Settings};
-use crate::target::address::BrokerAddress;
-use crate::target::{AmqpTarget, Embedded, Limits, Login, Target};
+use crate::target::address::{BrokerAddress, Brokers};
+use crate::target::{AmqpTarget, Embedded, Limits, Login, OpenWireTarget, Target};
 use crate::telemetry::Metrics;
 use crate::tls::ClientFiles;
 
@@ -34,8 +34,8 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         .map_err(|error| Failure::Failed(anyhow::anyhow!("{}", cannot_listen(address, "[listener]", &error))))
 }
 
-/// The AMQP target that a plan names.
-pub(super) fn amqp(broker: &BrokerPlan, brokers: crate::target::address::Brokers) -> Result<AmqpTarget, Failure> {
+/// How a plan gets into its broker.
+fn access(broker: &BrokerPlan) -> (Option<Login>, ClientFiles) {
     let login = broker.login.as_ref().map(|login| Login {
         user: login.user.clone(),
         password: zeroize::Zeroizing::new(login.password.expose().to_owned()),
@@ -45,30 +45,36 @@ pub(super) fn amqp(broker: &BrokerPlan, brokers: crate::target::address::Brokers
         cert_file: broker.tls.cert_file.clone(),
         key_file: broker.tls.key_file.clone(),
     };
+    (login, files)
+}
+
+/// The AMQP target that a plan names.
+pub(super) fn amqp(broker: &BrokerPlan, brokers: Brokers) -> Result<AmqpTarget, Failure> {
+    let (login, files) = access(broker);
     AmqpTarget::new(brokers, login, &files, Limits::default()).map_err(|error| Failure::Wrong(error.to_string()))
+}
+
+/// The OpenWire target that a plan names.
+pub(super) fn openwire(broker: &BrokerPlan, brokers: Brokers) -> Result<OpenWireTarget, Failure> {
+    let (login, files) = access(broker);
+    OpenWireTarget::new(brokers, login, &files, Limits::default()).map_err(|error| Failure::Wrong(error.to_string()))
 }
 
 /// Starts the gateway of `plan` on a listener that is already bound.
 pub(super) async fn start(plan: &Plan, listener: TcpListener) -> Result<Gateway, Failure> {
-    match address(&plan.broker.url)? {
+    match plan.broker.address.clone() {
         BrokerAddress::Embedded(dir) => {
             let target = Embedded::open(dir).await.map_err(|error| Failure::Failed(error.into()))?;
             start_on(plan, target, listener).await
         }
         BrokerAddress::Amqp(brokers) => start_on(plan, amqp(&plan.broker, brokers)?, listener).await,
-        BrokerAddress::OpenWire(_) => Err(openwire()),
+        BrokerAddress::OpenWire(brokers) => start_on(plan, openwire(&plan.broker, brokers)?, listener).await,
     }
 }
 
 /// Reads a broker address.
 pub(super) fn address(url: &str) -> Result<BrokerAddress, Failure> {
     url.parse().map_err(|error: crate::target::address::AddressError| Failure::Wrong(error.to_string()))
-}
-
-/// What this version says to an OpenWire address.
-pub(super) fn openwire() -> Failure {
-    let text = "this version speaks AMQP to brokers, OpenWire comes later; give the broker's AMQP connector, as amqp://host:5672";
-    Failure::Wrong(text.to_owned())
 }
 
 /// Starts the gateway on a target, unless that refuses us in a way that only a person can mend. One that is merely away

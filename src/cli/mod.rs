@@ -35,7 +35,7 @@ Examples:
 A first configuration:
   name = \"AMQGW\"                        # the queue-manager name that partners see
   [broker]
-  url = \"amqp://localhost:5672\"         # or embedded:DIR
+  url = \"tcp://localhost:61616\"         # or amqp://localhost:5672, or embedded:DIR
   [[channel]]
   name = \"QM1.TO.AMQGW\"                 # as the sender channel at the queue manager
   chltype = \"RCVR\"

@@ -26,15 +26,10 @@ pub(super) fn read(
 
 fn url(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<(String, BrokerAddress)> {
     let Some(url) = section.text(report, "url") else {
-        section.require(report, "url", "is missing; write a broker address, as amqp://host:5672, or embedded:DIR");
+        section.require(report, "url", "is missing; write a broker address, as tcp://host:61616, or embedded:DIR");
         return None;
     };
     let problem = match url.value.parse() {
-        Ok(BrokerAddress::OpenWire(_)) => {
-            "this version speaks AMQP to brokers, OpenWire comes later; give the broker's AMQP connector, as \
-             amqp://host:5672 or amqps://host:5671"
-                .to_owned()
-        }
         Ok(address) => return Some((url.value, address)),
         Err(error) => error.to_string().trim_start_matches("broker address: ").to_owned(),
     };
@@ -127,7 +122,8 @@ fn tls(section: &mut Section<'_>, report: &mut Report<'_>, address: Option<&Brok
             report.at(span, &section.key(key), format!("goes together with {lacks}; add that, or remove this"));
         }
         if plain {
-            let text = "the broker's url is one without TLS; write amqps:// there, or remove this line";
+            let text =
+                "the broker's url is one without TLS; write ssl:// (over AMQP: amqps://) there, or remove this line";
             report.at(span, &section.key(key), text);
         }
     }

@@ -30,6 +30,7 @@ pub use embedded::Embedded;
 pub use error::{Refusal, Side, TargetError};
 pub use finding::{Finding, Severity};
 pub use memory::Memory;
+pub use openwire::OpenWireTarget;
 
 /// Something that keeps publications and sync records together.
 pub trait Target: Send + Sync + 'static {

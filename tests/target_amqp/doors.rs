@@ -5,23 +5,11 @@ use std::time::{Duration, Instant};
 use mqferry::target::{AmqpTarget, Claim, Claimed, Outcome, Severity, Target, TargetError, Unit};
 use mqferry::tls::ClientFiles;
 
+use super::real_target::refusal;
 use super::support::broker::{Broker, free_port};
 use super::support::certificates::Certificates;
 use super::target_contract::{key, luwid, record};
 use super::{target, target_with};
-
-/// Why a claim fails, within the time that a claim may take.
-async fn refusal(target: &AmqpTarget) -> TargetError {
-    let began = Instant::now();
-    let error = match target.claim(&key("DOORS")).await {
-        Err(error) => error,
-        Ok(Claimed::Held(who)) => panic!("held: {who}"),
-        Ok(Claimed::Ours(_)) => panic!("it was let in"),
-    };
-    assert!(began.elapsed() < Duration::from_secs(12), "it took {:?}", began.elapsed());
-    assert!(!error.text.contains('\n'), "one line: {error}");
-    error
-}
 
 async fn works(target: &AmqpTarget) {
     let Claimed::Ours(claim) = target.claim(&key("DOORS")).await.unwrap() else { panic!("held") };

@@ -8,26 +8,11 @@ use mqferry::target::amqp::{AmqpClaim, AmqpTarget};
 use mqferry::target::record::sync_queue;
 use mqferry::target::{Claim, Claimed, Outcome, Target, Unit};
 
+use super::real_target::{ours, within};
 use super::support::broker::{Broker, FullStore};
 use super::support::jms::{Client, receive, send};
 use super::target;
 use super::target_contract::{expected, key, luwid, publication, queue, record};
-
-async fn ours(target: &AmqpTarget, clause: &str) -> AmqpClaim {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        match target.claim(&key(clause)).await {
-            Ok(Claimed::Ours(claim)) => return claim,
-            Ok(Claimed::Held(who)) => assert!(Instant::now() < deadline, "held: {who}"),
-            Err(error) => assert!(error.retry && Instant::now() < deadline, "{error:?}"),
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-async fn within<T>(limit: Duration, what: &str, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(limit, future).await.unwrap_or_else(|_| panic!("{what} took longer than {limit:?}"))
-}
 
 fn bytes(name: &str, number: u32, length: usize) -> Publication {
     let body: Vec<u8> = (0..length).map(|place| (place * 31 + place / 251) as u8).collect();

@@ -41,10 +41,10 @@ the queue MQFERRY.DEMO and are counted there by their MsgIds.
 
 Examples:
   mqferry demo
-  mqferry demo --broker amqp://localhost:5672 --messages 10000 --batch 50 --json
+  mqferry demo --broker tcp://localhost:61616 --messages 10000 --batch 50 --json
   mqferry demo --broker amqp://localhost:5672 --leave      then count with a client of your own")]
 pub struct DemoArgs {
-    /// Broker address, as amqp://host:5672; by default an embedded store in a temporary folder
+    /// Broker address, as tcp://host:61616 or amqp://host:5672; by default an embedded store in a temporary folder
     #[arg(long, value_name = "URL")]
     pub broker: Option<String>,
     /// How many messages, besides those that IBM's software wrote
@@ -173,7 +173,7 @@ fn progress(json: bool, messages: u64) -> ProgressBar {
 async fn count(plan: &config::Plan, sent: &Sent) -> Result<Tally, Failure> {
     let failed = |error: crate::target::TargetError| Failure::Failed(error.into());
     let mut tally = Tally::new(sent);
-    match gateway::address(&plan.broker.url)? {
+    match plan.broker.address.clone() {
         BrokerAddress::Embedded(dir) => {
             let browser = Browser::open(dir).map_err(failed)?;
             for stored in browser.messages(&Destination::Queue(QUEUE.to_owned())) {
@@ -186,7 +186,12 @@ async fn count(plan: &config::Plan, sent: &Sent) -> Result<Tally, Failure> {
                 tally.arrived(&id);
             }
         }
-        BrokerAddress::OpenWire(_) => return Err(gateway::openwire()),
+        BrokerAddress::OpenWire(brokers) => {
+            let mut taker = gateway::openwire(&plan.broker, brokers)?.taker(QUEUE).await.map_err(failed)?;
+            while let Some(id) = taker.next(IDLE).await.map_err(failed)? {
+                tally.arrived(&id);
+            }
+        }
     }
     Ok(tally)
 }

@@ -1,0 +1,206 @@
+//! A publication as an OpenWire message, and back; what a JMS client sees is the same as over AMQP (mapping rules,
+//! sections 2, 3, 4 and 8).
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::codec::{
+    Content, DecodeError, EncodeError, Message, MessageId, Primitive, PrimitiveMap, ProducerId, TransactionId,
+};
+use crate::mapping::Publication;
+use crate::mapping::publication::{Body, Entry, Value};
+use crate::target::Refusal;
+
+/// MQRC_NOT_CONVERTED.
+const NOT_CONVERTED: i32 = 2119;
+
+impl From<EncodeError> for Refusal {
+    fn from(error: EncodeError) -> Self {
+        Self { reason: NOT_CONVERTED, text: error.to_string() }
+    }
+}
+
+/// Makes the message that `id`'s producer sends, in `transaction` if there is one. JMSMessageID is the publication's;
+/// below version 10 it does not travel, and readers see the producer and number of `id`.
+///
+/// # Errors
+/// When OpenWire or its readers have no place for a value: a property of type bytes or char, a name above 65,535 bytes.
+pub fn to_openwire(
+    publication: Publication,
+    id: MessageId,
+    transaction: Option<TransactionId>,
+) -> Result<Message, Refusal> {
+    if let Some(text) = spoiled(&publication) {
+        return Err(Refusal { reason: NOT_CONVERTED, text });
+    }
+    let mut message = Message::with_content(&content(publication.body))?;
+    message.set_properties(&properties(publication.properties)?)?;
+    let fields = &mut message.fields;
+    fields.producer_id.clone_from(&id.producer_id);
+    fields.message_id = Some(MessageId { text_view: publication.message_id, ..id });
+    fields.transaction_id = transaction;
+    fields.destination = Some(publication.destination);
+    fields.persistent = publication.persistent;
+    fields.priority = publication.priority;
+    // 0 and less would be "never"
+    fields.expiration = publication.expires_at_ms.map_or(0, |at| at.max(1));
+    fields.correlation_id = publication.correlation_id;
+    fields.reply_to = publication.reply_to;
+    fields.message_type = publication.message_type;
+    fields.group_id = publication.group_id;
+    fields.group_sequence = publication.group_sequence.unwrap_or(0);
+    fields.user_id = publication.user_id;
+    fields.timestamp = publication.timestamp_ms.unwrap_or(0);
+    Ok(message)
+}
+
+/// Reads a message as a publication. Names and values that no publication has become text: a property that is a map or
+/// list as JSON, one of bytes as hex digits. A blob message has no body.
+///
+/// # Errors
+/// When properties or body cannot be read.
+pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeError> {
+    let Some(destination) = message.destination.clone() else { return Ok(None) };
+    let properties = message.properties()?.0.into_iter().map(|(name, value)| (name, property(value)));
+    Ok(Some(Publication {
+        destination,
+        persistent: message.persistent,
+        priority: message.priority.min(9),
+        expires_at_ms: Some(message.expiration).filter(|at| *at > 0),
+        message_id: message.message_id.as_ref().and_then(jms_message_id),
+        correlation_id: message.correlation_id.clone(),
+        reply_to: message.reply_to.clone(),
+        message_type: message.message_type.clone(),
+        group_id: message.group_id.clone(),
+        group_sequence: message.group_id.as_ref().map(|_| message.group_sequence),
+        user_id: message.user_id.clone(),
+        timestamp_ms: Some(message.timestamp).filter(|at| *at > 0),
+        properties: properties.collect::<BTreeMap<_, _>>(),
+        body: body(message.body()?),
+    }))
+}
+
+/// JMSMessageID as ActiveMQ's client shows it.
+pub fn jms_message_id(id: &MessageId) -> Option<String> {
+    match &id.text_view {
+        Some(text) if text.starts_with("ID:") => Some(text.clone()),
+        Some(text) => Some(format!("ID:{text}")),
+        None => id.producer_id.as_ref().map(|producer| {
+            let ProducerId { connection_id, session_id, value } = producer;
+            format!("{connection_id}:{session_id}:{value}:{}", id.producer_sequence_id)
+        }),
+    }
+}
+
+/// What of a publication would not reach its readers as it is; text.
+pub(super) fn spoiled(publication: &Publication) -> Option<String> {
+    let _ = publication;
+    None
+}
+
+fn content(body: Body) -> Content {
+    match body {
+        Body::Empty => Content::Empty,
+        Body::Text(text) => Content::Text(Some(text)),
+        Body::Bytes(bytes) => Content::Bytes(bytes),
+        Body::Map(entries) => {
+            Content::Map(PrimitiveMap(entries.into_iter().map(|entry| (entry.name, primitive(entry.value))).collect()))
+        }
+        Body::Stream(items) => Content::Stream(items.into_iter().map(primitive).collect()),
+        Body::Object(bytes) => Content::Object(Some(bytes)),
+    }
+}
+
+fn body(content: Content) -> Body {
+    match content {
+        Content::Empty => Body::Empty,
+        Content::Text(text) => Body::Text(text.unwrap_or_default()),
+        Content::Bytes(bytes) => Body::Bytes(bytes),
+        Content::Map(map) => {
+            Body::Map(map.0.into_iter().map(|(name, value)| Entry { name, value: element(value) }).collect())
+        }
+        Content::Stream(items) => Body::Stream(items.into_iter().map(element).collect()),
+        Content::Object(bytes) => Body::Object(bytes.unwrap_or_default()),
+    }
+}
+
+fn primitive(value: Value) -> Primitive {
+    match value {
+        Value::Null => Primitive::Null,
+        Value::Boolean(value) => Primitive::Boolean(value),
+        Value::Byte(value) => Primitive::Byte(value),
+        Value::Short(value) => Primitive::Short(value),
+        Value::Int(value) => Primitive::Int(value),
+        Value::Long(value) => Primitive::Long(value),
+        Value::Float(value) => Primitive::Float(value),
+        Value::Double(value) => Primitive::Double(value),
+        Value::Char(value) => Primitive::Char(value),
+        Value::String(value) => Primitive::String(value),
+        Value::Bytes(value) => Primitive::Bytes(value),
+    }
+}
+
+/// An entry of a map or an item of a stream.
+fn element(value: Primitive) -> Value {
+    match value {
+        Primitive::Null => Value::Null,
+        Primitive::Boolean(value) => Value::Boolean(value),
+        Primitive::Byte(value) => Value::Byte(value),
+        Primitive::Short(value) => Value::Short(value),
+        Primitive::Int(value) => Value::Int(value),
+        Primitive::Long(value) => Value::Long(value),
+        Primitive::Float(value) => Value::Float(value),
+        Primitive::Double(value) => Value::Double(value),
+        Primitive::Char(value) => Value::Char(value),
+        Primitive::String(value) => Value::String(value),
+        Primitive::Bytes(value) => Value::Bytes(value),
+        nested @ (Primitive::Map(_) | Primitive::List(_)) => Value::String(json(nested).to_string()),
+    }
+}
+
+/// A property, which is never of type bytes or char.
+fn property(value: Primitive) -> Value {
+    match element(value) {
+        Value::Bytes(bytes) => Value::String(hex(&bytes)),
+        Value::Char(unit) => Value::String(String::from_utf16_lossy(&[unit])),
+        other => other,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn json(value: Primitive) -> serde_json::Value {
+    match value {
+        Primitive::Null => json!(null),
+        Primitive::Boolean(value) => json!(value),
+        Primitive::Byte(value) => json!(value),
+        Primitive::Short(value) => json!(value),
+        Primitive::Int(value) => json!(value),
+        Primitive::Long(value) => json!(value),
+        Primitive::Float(value) => json!(value),
+        Primitive::Double(value) => json!(value),
+        Primitive::Char(unit) => json!(String::from_utf16_lossy(&[unit])),
+        Primitive::String(value) => json!(value),
+        Primitive::Bytes(bytes) => json!(hex(&bytes)),
+        Primitive::Map(map) => map.0.into_iter().map(|(name, value)| (name, json(value))).collect(),
+        Primitive::List(items) => items.into_iter().map(json).collect(),
+    }
+}
+
+fn properties(properties: BTreeMap<String, Value>) -> Result<PrimitiveMap, Refusal> {
+    let unfit = |name: &str, what: &str| Refusal {
+        reason: NOT_CONVERTED,
+        text: format!(
+            "property {name} is of type {what}, which no broker keeps as it is: the mapping writes it as text"
+        ),
+    };
+    let typed = properties.into_iter().map(|(name, value)| match value {
+        Value::Char(_) => Err(unfit(&name, "char")),
+        Value::Bytes(_) => Err(unfit(&name, "bytes")),
+        value => Ok((name, primitive(value))),
+    });
+    typed.collect::<Result<_, _>>().map(PrimitiveMap)
+}
