@@ -2,6 +2,8 @@
 //! through the gateway, counted by JMS clients that are not ours.
 #![allow(clippy::disallowed_methods, reason = "waits for real processes")]
 
+#[path = "support/caller.rs"]
+mod caller;
 #[path = "support/stage.rs"]
 mod stage;
 mod support;
@@ -9,13 +11,14 @@ mod support;
 use std::path::Path;
 use std::time::Duration;
 
+use caller::{CONFIRM, Caller, NONE, luwid, message, whole};
 use mqferry::admin::{ChannelBoard, ChannelStatus};
 use mqferry::mover::Handle;
 use mqferry::partner::generator::Numbered;
 use mqferry::partner::{Options, PartnerError, run};
 use mqferry::target::{AmqpTarget, BrokerAddress, Limits, Login};
 use mqferry::tls::ClientFiles;
-use mqferry::wire::StatusCode;
+use mqferry::wire::{ControlFlags1, StatusCode};
 use stage::{CHANNEL, Setup, channel, options, until};
 use support::broker::{Broker, BrokerBuilder, FullStore};
 use support::jms::{Client, Received, receive};
@@ -82,29 +85,67 @@ async fn no_right_to_write_and_no_such_destination_are_dead_letters_among_good_n
     for (number, queue) in (1..).zip(["OPEN.Q", "FORBIDDEN", "OPEN.Q", "OPEN.>", "OPEN.Q"]) {
         put(folder.path(), number, 1, queue, 60);
     }
-    let report = run(&real.options(folder.path())).await.unwrap();
-    assert_eq!((report.confirmed, report.batches, report.dlq_used, report.connections), (5, 1, 1, 1), "{report:?}");
-    assert_eq!(real.status().totals().dead_lettered, 2);
+    Numbered { first: 6, size: 60, ..Numbered::new(1, "OPEN.Q", "ELSEWHERE") }.put(folder.path()).unwrap();
+    let options = Options { batchsz: 50, ..real.options(folder.path()) };
+    let report = run(&options).await.unwrap();
+    assert_eq!((report.confirmed, report.batches, report.dlq_used, report.connections), (6, 1, 1, 1), "{report:?}");
+    assert_eq!(real.status().totals().dead_lettered, 3);
+    // One that no queue manager would send, between two good ones.
+    let mut caller = Caller::bound(real.gateway.address(), CHANNEL, "QM1").await;
+    let mut malformed = message(8, "OPEN.Q", "GW", 60);
+    malformed[..4].copy_from_slice(b"XYZ ");
+    caller.say(&whole(7, luwid(9), NONE, &message(7, "OPEN.Q", "GW", 60))).await;
+    caller.say(&whole(8, luwid(9), NONE, &malformed)).await;
+    caller.say(&whole(9, luwid(9), CONFIRM, &message(9, "OPEN.Q", "GW", 60))).await;
+    assert!(caller.confirmed(luwid(9)).await.contains(ControlFlags1::DLQ_USED));
+    drop(caller);
     real.end().await;
-    let open = receive(Client::ActiveMq, &broker, "OPEN.Q").with("count", 3).messages();
-    assert_eq!(heads(&open), [1, 3, 5]);
-    let mut dead = receive(Client::ActiveMq, &broker, "MQFERRY.DLQ").with("count", 2).messages();
-    dead.sort_by(|a, b| a.id.cmp(&b.id));
+    let open = receive(Client::ActiveMq, &broker, "OPEN.Q").with("count", 5).messages();
+    assert_eq!(heads(&open), [1, 3, 5, 7, 9]);
+    let dead = receive(Client::ActiveMq, &broker, "MQFERRY.DLQ").with("count", 4).messages();
     let property = |message: &Received, name: &str| {
         let found = message.properties.get(name).unwrap_or_else(|| panic!("{name} in {message:?}"));
         found.value.clone()
     };
-    let facts: Vec<_> = dead
-        .iter()
-        .map(|message| (property(message, "MQFERRY_Reason"), property(message, "MQFERRY_RemoteQ")))
-        .collect();
-    assert_eq!(facts, [(2035.into(), "FORBIDDEN".into()), (2152.into(), "OPEN.>".into())]);
-    for (message, number) in dead.iter().zip([2_u64, 4]) {
+    let body = |message: &Received| {
         use base64::Engine as _;
-        let body = base64::prelude::BASE64_STANDARD.decode(message.base64.as_deref().unwrap()).unwrap();
-        assert_eq!(&body[..4], b"DLH ");
-        assert_eq!(body[172..], *mqferry::partner::generator::body(number, 60).as_bytes(), "not a byte lost");
+        base64::prelude::BASE64_STANDARD.decode(message.base64.as_deref().unwrap()).unwrap()
+    };
+    // The broker's refusals come after what the gateway itself could not map.
+    let of = |reason: i32| {
+        let found: Vec<_> = dead.iter().filter(|message| property(message, "MQFERRY_Reason") == reason).collect();
+        let [message] = found.as_slice() else { panic!("not one of reason {reason} in {dead:?}") };
+        let bytes = body(message);
+        assert_eq!(&bytes[..4], b"DLH ");
+        (*message, bytes)
+    };
+    for (reason, queue, number) in [(2035, "FORBIDDEN", 2_u64), (2152, "OPEN.>", 4), (2087, "OPEN.Q", 6)] {
+        let (message, bytes) = of(reason);
+        assert_eq!(property(message, "MQFERRY_RemoteQ"), queue);
+        assert_eq!(bytes[172..], *mqferry::partner::generator::body(number, 60).as_bytes(), "not a byte lost");
     }
+    let (_, bytes) = of(271);
+    assert_eq!(bytes[172..], malformed, "every byte of it is kept");
+}
+
+/// The queue manager is told at the bind, and the operator why; with the right password it goes on by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_is_refused_leaves_all_with_the_queue_manager() {
+    let broker = rights("gateways").start();
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), 1, 2, "OPEN.Q", 60);
+    let real = Real::start(&broker, &channel(CHANNEL, ""), Some((LOGIN.0, "wrong"))).await;
+    let error = run(&Options { retries: 0, ..real.options(folder.path()) }).await.unwrap_err();
+    let PartnerError::Refused { status, .. } = &error else { panic!("{error}") };
+    assert_eq!(status.code, Some(StatusCode::QM_UNAVAILABLE));
+    let why = real.status().last_error.unwrap();
+    assert!(why.contains("check user and password_file") && !why.contains("wrong"), "{why}");
+    real.end().await;
+    let real = Real::start(&broker, &channel(CHANNEL, ""), Some(LOGIN)).await;
+    assert_eq!(run(&real.options(folder.path())).await.unwrap().confirmed, 2);
+    real.end().await;
+    let got = receive(Client::ActiveMq, &broker, "OPEN.Q").with("count", 2).messages();
+    assert_eq!(heads(&got), [1, 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
