@@ -172,5 +172,6 @@ fn ibm_jms_messages_need_no_notes() {
 
 /// A property of ours, but for those that are there to give back every byte and to find loops.
 fn is_odd(name: &str) -> bool {
-    name.starts_with("MQFERRY_") && !name.starts_with("MQFERRY_RAW_") && name != "MQFERRY_HOPS"
+    let usual = name.starts_with("MQFERRY_RAW_") || matches!(name, "MQFERRY_HOPS" | "MQFERRY_Tms");
+    name.starts_with("MQFERRY_") && !usual
 }

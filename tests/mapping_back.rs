@@ -29,7 +29,13 @@ fn what_ibm_jms_wrote_comes_back() {
             md.put_date = transmission::chars(put_date);
             md.put_time = transmission::chars(put_time);
             let envelope = transmission_to(&format!("ORACLE.C{queue}"), "AMQGW", &md, &read("body.bin"));
-            assert_comes_back(&envelope, &name);
+            let mut publication = assert_comes_back(&envelope, &name);
+            // The same queue by its full name, and a time stamp of the client that sends it.
+            publication.destination = format!("queue://MQ.QM1.ORACLE.C{queue}").parse().unwrap();
+            publication.timestamp_ms = Some(NOW + 1);
+            let (mut message, md) = (transmission::back(&publication), &envelope.md);
+            (message.md.put_date, message.md.put_time) = (md.put_date, md.put_time);
+            assert_is(&message, &envelope, &name, &publication);
         }
     }
 }

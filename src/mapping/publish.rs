@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `MQFERRY_RemoteQ`, `MQFERRY_RemoteQMgr` | the names in the transmission header, where a route changed them |
 //! | `MQFERRY_Rto`, `MQFERRY_Dst`, `MQFERRY_Exp` | what the `jms` folder says and the descriptor does not |
+//! | `MQFERRY_Tms` | its time stamp, which a JMS client that sends the message on replaces in JMSTimestamp |
 //! | `MQFERRY_jms_NAME`, `MQFERRY_mcd_NAME` | other elements of these folders |
 //! | `MQFERRY_RFH2_FOLDER` | a folder as it is: others than `usr`, `mcd`, `jms`, and those where something would be lost |
 //! | `MQFERRY_RFH1` | NameValueString of an MQRFH |
@@ -252,6 +253,9 @@ fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
     if let Some(at) = jms.expires.filter(|_| envelope.md.expiry < 0) {
         to.set("MQFERRY_Exp", Value::Long(at));
         to.note("the jms folder has an expiry and the descriptor has none: it does not expire, see MQFERRY_Exp");
+    }
+    if let Some(ms) = jms.timestamp_ms {
+        to.set("MQFERRY_Tms", Value::Long(ms.unwrap_or(0)));
     }
     if let Some(priority) = jms.priority.filter(|priority| *priority != envelope.md.priority) {
         to.set_int("MQFERRY_jms_Pri", priority);

@@ -14,6 +14,8 @@ pub(super) struct Target {
     pub(super) qmgr: String,
     /// By its route.
     pub(super) treatment: Treatment,
+    /// The destination's name has the queue manager's in it: the queue is the one that the message came for, as far as it says.
+    pub(super) is_named: bool,
 }
 
 /// The reply queue.
@@ -37,9 +39,11 @@ pub(super) fn target(view: &View<'_>, sending: &Sending<'_>) -> Result<Target, U
     if *destination == Destination::Queue(String::new()) {
         // Only `explain` has such a publication: of a message that did not say where it goes.
         let treatment = Treatment::default();
-        return Ok(Target { queue: String::new(), qmgr: sending.partner.to_owned(), treatment });
+        return Ok(Target { queue: String::new(), qmgr: sending.partner.to_owned(), treatment, is_named: false });
     }
-    let (queue, qmgr) = named(destination, sending)
+    let named = named(destination, sending);
+    let is_named = named.is_some();
+    let (queue, qmgr) = named
         .or_else(|| routed(destination, sending.policy).map(|queue| (queue, sending.partner.to_owned())))
         .or_else(|| match (destination, view.our_text("MQFERRY_RemoteQ")) {
             (Destination::Topic(_), Some(queue)) => Some((queue.into_owned(), sending.partner.to_owned())),
@@ -53,7 +57,7 @@ pub(super) fn target(view: &View<'_>, sending: &Sending<'_>) -> Result<Target, U
             text: format!("{destination} is no queue of MQ's: add a route from one remote_queue to this destination"),
         })?;
     let treatment = sending.policy.find(&queue, &qmgr).map(|(_, route)| route.treatment).unwrap_or_default();
-    Ok(Target { queue, qmgr, treatment })
+    Ok(Target { queue, qmgr, treatment, is_named })
 }
 
 /// `queue://MQ.<queue manager>.<queue>`: queue managers' names have dots, so only a known one can be told from the queue's.

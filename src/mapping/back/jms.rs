@@ -122,12 +122,18 @@ fn jms<'a>(view: &View<'a>, context: &Context<'_>) -> Vec<(&'a str, Cow<'a, Valu
     let priority = said("MQFERRY_jms_Pri")
         .or_else(|| (publication.priority != 4).then(|| number(i64::from(publication.priority))).flatten());
     let delivery = said("MQFERRY_jms_Dlv").or_else(|| number(if publication.persistent { 2 } else { 1 }));
-    let expires = match publication.expires_at_ms.filter(|at| *at != 0) {
+    let expires = match publication.expires_at_ms.filter(|at| *at != 0 && !context.is_nominal) {
         Some(at) => number(at),
         None => view.ours("MQFERRY_Exp").and_then(|exp| match exp.as_ref() {
             Value::Long(at) => number(*at),
             _ => None,
         }),
+    };
+    // Every JMS client stamps what it sends: that is PutDate and PutTime, and changes no folder that came with the message.
+    let stamped = match view.ours("MQFERRY_Tms").as_deref() {
+        Some(Value::Long(ms)) => *ms,
+        _ if context.is_nominal => 0,
+        _ => publication.timestamp_ms.unwrap_or(0),
     };
     let group = view.our_text("MQFERRY_jms_Gid").map(Cow::into_owned).or_else(|| publication.group_id.clone());
     let sequence = said("MQFERRY_jms_Seq").or_else(|| {
@@ -137,7 +143,7 @@ fn jms<'a>(view: &View<'a>, context: &Context<'_>) -> Vec<(&'a str, Cow<'a, Valu
     let known = [
         ("Dst", string(destination)),
         ("Rto", reply_text(view, context).and_then(string)),
-        ("Tms", number(publication.timestamp_ms.unwrap_or(0))),
+        ("Tms", number(stamped)),
         ("Exp", expires),
         ("Cid", publication.correlation_id.clone().and_then(string)),
         ("Pri", priority),
@@ -198,8 +204,10 @@ pub(super) fn jms_folder(template: Option<&Template<'_>>, view: &View<'_>, conte
             _ => typed::value(element).is_ok_and(|was| same(&was, now)),
         };
         match (name, now(name)) {
-            ("Dst", _) if !context.is_moved || queue_of(&element.text) == Some(context.queue) => Verdict::Keep,
+            ("Dst", _) if element.text.is_empty() || queue_of(&element.text) == Some(context.queue) => Verdict::Keep,
+            ("Dst", _) if !context.is_moved && view.ours("MQFERRY_Dst").is_some() => Verdict::Keep,
             ("Exp", _) if context.expires_as_before => Verdict::Keep,
+            ("Tms", _) if view.is_from_mq => Verdict::Keep,
             ("Pri" | "Dlv", Some(now)) if is_same(now) => Verdict::Keep,
             ("Pri", None) if element.text.trim() == "4" => Verdict::Keep, // IBM's client leaves it out, others do not
             (_, Some(now)) if is_same(now) => Verdict::Keep,

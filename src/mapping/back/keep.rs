@@ -13,7 +13,7 @@ use super::body::{self, Described};
 use super::descriptor;
 use super::headers::Headers;
 use super::view::View;
-use super::{add_ours, digest_of_body, digest_of_headers, nominal_headers};
+use super::{add_ours, digest_of_body, digest_of_headers, nominal_headers, nominal_queue};
 
 /// Adds to a publication that was just made what it takes to give back the message byte for byte.
 pub(in crate::mapping) fn keep(
@@ -51,11 +51,14 @@ fn headers_piece(
     payload: &Payload<'_>,
     described: &Described,
 ) -> Option<Piece> {
-    let written = nominal_headers(view, reply, &policy.broker, described);
+    let written = nominal_headers(view, &nominal_queue(view), reply, &policy.broker, described);
     let md = &envelope.md;
     let format = envelope.outer_format();
     let lay = payload.header_parts(envelope);
-    let same = written.encoding == md.encoding
+    // Made afresh they would speak of a lifetime that these may not speak of.
+    let is_of_lifetime = view.publication.expires_at_ms.is_some() && !written.bytes.is_empty();
+    let same = !is_of_lifetime
+        && written.encoding == md.encoding
         && written.ccsid == md.coded_char_set_id
         && written.format == format
         && lay.iter().flatten().eq(written.bytes.iter());
@@ -65,7 +68,7 @@ fn headers_piece(
     let headers = Headers { encoding: md.encoding, ccsid: md.coded_char_set_id, format, bytes: lay.concat() };
     let expires_at_ms = view.publication.expires_at_ms.unwrap_or(0);
     let bytes = RawHeaders { headers, expires_at_ms }.to_bytes();
-    Some(Piece { name: raw::HEADERS, digest: digest_of_headers(view, &written), bytes })
+    Some(Piece { name: raw::HEADERS, digest: digest_of_headers(&written), bytes })
 }
 
 fn body_piece(view: &View<'_>, envelope: &Envelope, payload: &Payload<'_>, described: &Described) -> Option<Piece> {

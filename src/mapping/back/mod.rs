@@ -91,6 +91,8 @@ struct Context<'a> {
     format: &'a str,
     /// Whether it expires when it did as it was published.
     expires_as_before: bool,
+    /// Only to tell whether something was changed: without what every JMS client changes in sending.
+    is_nominal: bool,
 }
 
 /// A text message whose text is null.
@@ -108,20 +110,14 @@ fn nominal_queue<'a>(view: &View<'a>) -> Cow<'a, str> {
 }
 
 /// What the headers would be with nothing but the publication to go by: the measure of whether it was changed.
-fn nominal_headers(view: &View<'_>, reply: &ReplyTo, broker: &str, body: &Described) -> Headers {
-    let queue = nominal_queue(view);
-    let context = Context { queue: &queue, is_moved: false, reply, format: &body.format, expires_as_before: true };
+fn nominal_headers(view: &View<'_>, queue: &str, reply: &ReplyTo, broker: &str, body: &Described) -> Headers {
+    let context =
+        Context { queue, is_moved: false, reply, format: &body.format, expires_as_before: true, is_nominal: true };
     headers::fresh(view, &context, &descriptor::v2(view, broker), body, Rfh2Mode::IfNeeded)
 }
 
-fn digest_of_headers(view: &View<'_>, headers: &Headers) -> [u8; 8] {
-    digest([
-        view.publication.destination.to_string().as_bytes(),
-        &headers.encoding.to_be_bytes(),
-        &headers.ccsid.to_be_bytes(),
-        headers.format.as_bytes(),
-        &headers.bytes,
-    ])
+fn digest_of_headers(headers: &Headers) -> [u8; 8] {
+    digest([&headers.encoding.to_be_bytes(), &headers.ccsid.to_be_bytes(), headers.format.as_bytes(), &headers.bytes])
 }
 
 fn digest_of_body(view: &View<'_>, text: Option<&str>) -> [u8; 8] {
@@ -248,6 +244,11 @@ fn body_bytes(
     encoded.map(Bytes::from)
 }
 
+/// Whether two moments of expiry are one: who passes on what is left of a lifetime misses it by what that takes.
+fn is_about(one: i64, other: i64) -> bool {
+    one == other || (one != 0 && other != 0 && one.abs_diff(other) < 1_000)
+}
+
 fn all_headers(
     view: &mut View<'_>,
     target: &Target,
@@ -258,9 +259,19 @@ fn all_headers(
 ) -> Headers {
     let v2 = descriptor::v2(view, broker);
     let publication = view.publication;
-    let is_moved = target.queue != nominal_queue(view);
-    let context =
-        Context { queue: &target.queue, is_moved, reply, format: &described.format, expires_as_before: false };
+    let came_for = match target.is_named && view.our_text("MQFERRY_RemoteQ").is_none() {
+        true => Cow::Borrowed(target.queue.as_str()),
+        false => nominal_queue(view),
+    };
+    let is_moved = target.queue != came_for;
+    let context = Context {
+        queue: &target.queue,
+        is_moved,
+        reply,
+        format: &described.format,
+        expires_as_before: false,
+        is_nominal: false,
+    };
     let mode = target.treatment.rfh2;
     if mode == Rfh2Mode::Never {
         if headers::needs_rfh2(view) {
@@ -273,14 +284,18 @@ fn all_headers(
     if let Some((piece, original)) = raw {
         // Seen from the publication alone: a queue that routes rename is no change, and neither is a reply queue that is kept.
         let came = ReplyTo { is_unchanged: reply.is_unchanged, ..reply.clone() };
-        let nominal = nominal_headers(view, &came, broker, described);
-        if !is_moved && piece.digest == digest_of_headers(view, &nominal) {
+        let nominal = nominal_headers(view, &came_for, &came, broker, described);
+        let is_unchanged = !is_moved && piece.digest == digest_of_headers(&nominal);
+        let expires_as_before = is_about(publication.expires_at_ms.unwrap_or(0), original.expires_at_ms);
+        if is_unchanged && expires_as_before {
             return original.headers;
         }
-        let expires_as_before = publication.expires_at_ms.unwrap_or(0) == original.expires_at_ms;
         let context = Context { expires_as_before, ..context };
         if let Some(changed) = headers::changed(view, &context, &v2, described, &original.headers) {
             return changed;
+        }
+        if is_unchanged {
+            return original.headers; // another lifetime, of which they do not speak
         }
         view.notes.push("the headers that it came with cannot be read: they are made anew".to_owned());
     }

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 
+use crate::message::constants::format;
+
 use super::super::properties::{self, ESCAPE, HOPS, KEPT};
 use super::super::{Body, Publication, Value, id};
 
@@ -171,6 +173,12 @@ impl<'a> View<'a> {
         let now = match &self.publication.body {
             Body::Empty => "jms_none",
             Body::Text(_) => "jms_text",
+            // Text that could not be converted.
+            Body::Bytes(_)
+                if self.int("MQFERRY_Convert").is_some() && self.text("JMS_IBM_Format") == Some(format::STRING) =>
+            {
+                "jms_text"
+            }
             Body::Bytes(_) => "jms_bytes",
             Body::Map(_) => "jms_map",
             Body::Stream(_) => "jms_stream",

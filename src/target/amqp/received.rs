@@ -253,3 +253,132 @@ fn is_text(content_type: &str) -> bool {
         || (kind.starts_with("application/") && (kind.ends_with("+json") || kind.ends_with("+xml")));
     is_text && is_utf8
 }
+
+#[cfg(test)]
+mod tests {
+    use fe2o3_amqp::types::messaging::annotations::{Annotations, OwnedKey};
+    use fe2o3_amqp::types::messaging::{Batch, Header};
+    use fe2o3_amqp::types::primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp};
+
+    use super::*;
+
+    const NOW: i64 = 1_795_443_300_000;
+
+    fn message(body: AmqpBody<AmqpItem>) -> Incoming {
+        Message {
+            header: None,
+            delivery_annotations: None,
+            message_annotations: None,
+            properties: None,
+            application_properties: None,
+            body,
+            footer: None,
+        }
+    }
+
+    fn value(item: AmqpItem) -> AmqpBody<AmqpItem> {
+        AmqpBody::Value(AmqpValue(item))
+    }
+
+    fn data(bytes: &[&[u8]]) -> AmqpBody<AmqpItem> {
+        AmqpBody::Data(Batch::new(bytes.iter().map(|part| Data(Binary::from(part.to_vec()))).collect::<Vec<_>>()))
+    }
+
+    fn read(message: Incoming) -> Publication {
+        from_amqp(message, &Destination::Queue("Q".into()), NOW).unwrap()
+    }
+
+    fn body_of(body: AmqpBody<AmqpItem>, content_type: Option<&str>) -> Body {
+        let properties = Properties { content_type: content_type.map(Symbol::from), ..Properties::default() };
+        read(Message { properties: Some(properties), ..message(body) }).body
+    }
+
+    /// AMQP 1.0, part 3, 3.2.1: a header that is absent says not durable, priority 4.
+    #[test]
+    fn what_is_not_said_is_as_amqp_has_it() {
+        let got = read(message(value(AmqpItem::String("x".into()))));
+        assert_eq!((got.persistent, got.priority, got.expires_at_ms), (false, 4, None));
+        assert_eq!((&got.destination, &got.message_id), (&Destination::Queue("Q".into()), &None));
+        assert!(got.properties.is_empty());
+    }
+
+    #[test]
+    fn fields() {
+        let mut annotations = Annotations::new();
+        annotations.insert(OwnedKey::from(Symbol::from("x-opt-jms-reply-to")), AmqpItem::Byte(3));
+        let properties = Properties {
+            message_id: Some(MessageId::Binary(Binary::from(vec![0, 0xAB]))),
+            correlation_id: Some(MessageId::Uuid(Uuid::from(
+                *b"\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10",
+            ))),
+            to: Some("topic://T".into()),
+            reply_to: Some("R".into()),
+            group_sequence: Some(u32::MAX),
+            user_id: Some(Binary::from(b"fred".to_vec())),
+            content_type: Some(Symbol::from("application/pdf")),
+            creation_time: Some(Timestamp::from_milliseconds(7)),
+            ..Properties::default()
+        };
+        let header = Header { durable: true, ttl: Some(500), ..Header::default() };
+        let said = Message {
+            header: Some(header),
+            message_annotations: Some(MessageAnnotations(annotations)),
+            properties: Some(properties),
+            ..message(data(&[b"a", b"b"]))
+        };
+        let got = read(said);
+        assert_eq!(got.message_id.as_deref(), Some("AMQP_BINARY:00AB"));
+        assert_eq!(got.correlation_id.as_deref(), Some("AMQP_UUID:01020304-0506-0708-090a-0b0c0d0e0f10"));
+        assert_eq!(got.destination, Destination::Topic("T".into()));
+        assert_eq!(got.reply_to, Some(Destination::TempTopic("R".into())));
+        assert_eq!((got.persistent, got.expires_at_ms), (true, Some(NOW + 500)));
+        assert_eq!((got.group_sequence, got.user_id.as_deref(), got.timestamp_ms), (Some(-1), Some("fred"), Some(7)));
+        assert_eq!(got.body, Body::Bytes(Bytes::from_static(b"ab")));
+        let kept = BTreeMap::from([("JMS_AMQP_ContentType".to_owned(), Value::String("application/pdf".into()))]);
+        assert_eq!(got.properties, kept);
+    }
+
+    /// As ActiveMQ tells them (mapping rules, section 3).
+    #[test]
+    fn classes() {
+        assert_eq!(body_of(data(&[b"x"]), Some("text/plain; charset=UTF-8")), Body::Text("x".into()));
+        assert_eq!(body_of(data(&[b"{}"]), Some("application/vnd.x+json")), Body::Text("{}".into()));
+        assert_eq!(body_of(data(&[b"\xFF"]), Some("text/plain")), Body::Bytes(Bytes::from_static(b"\xFF")));
+        assert_eq!(body_of(data(&[b"x"]), Some("text/plain;charset=utf-16")), Body::Bytes(Bytes::from_static(b"x")));
+        assert_eq!(body_of(data(&[b"x"]), Some(OBJECT)), Body::Object(Bytes::from_static(b"x")));
+        assert_eq!(body_of(AmqpBody::Empty, None), Body::Empty);
+        assert_eq!(body_of(value(AmqpItem::List(vec![AmqpItem::Uint(7)])), None), Body::Stream(vec![Value::Int(7)]));
+        assert_eq!(body_of(value(AmqpItem::Long(7)), None), Body::Stream(vec![Value::Long(7)]));
+        let null = read(message(value(AmqpItem::Null)));
+        assert_eq!(null.body, Body::Text(String::new()));
+        assert_eq!(null.properties.get("MQFERRY_NullText"), Some(&Value::Boolean(true)));
+    }
+
+    #[test]
+    fn numbers_without_a_sign_keep_their_value() {
+        let properties = [
+            ("ubyte", SimpleValue::Ubyte(255), Value::Short(255)),
+            ("ushort", SimpleValue::Ushort(65_535), Value::Int(65_535)),
+            ("uint", SimpleValue::Uint(u32::MAX), Value::Long(4_294_967_295)),
+            ("ulong", SimpleValue::Ulong(u64::MAX), Value::String("18446744073709551615".into())),
+            ("char", SimpleValue::Char('é'), Value::String("é".into())),
+        ];
+        let said =
+            properties.iter().map(|(name, said, _)| ((*name).to_owned(), said.clone())).collect::<OrderedMap<_, _>>();
+        let said = Message { application_properties: Some(ApplicationProperties(said)), ..message(AmqpBody::Empty) };
+        let got = read(said).properties;
+        for (name, _, expected) in &properties {
+            assert_eq!(got.get(*name), Some(expected));
+        }
+    }
+
+    #[test]
+    fn what_jms_has_no_type_for_is_said() {
+        let inner = AmqpItem::List(vec![AmqpItem::List(Vec::new())]);
+        let refused = from_amqp(message(value(inner)), &Destination::Queue("Q".into()), NOW).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "item 0 is a list, which neither JMS nor MQ can hold; send it as a string or as bytes"
+        );
+    }
+}
