@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use mqferry::wire::{ControlFlags1, Segment, SegmentType};
 
-use super::schedule::{Run, Step};
+use super::schedule::{Protocol, Run, Step};
 use super::stage::QUEUE;
 use super::support::relay::Gate;
 
@@ -95,9 +95,10 @@ impl Gate for ChannelGate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Message,
-    Commit,
-    /// Answers a commit, if one is not answered.
-    Answer,
+    /// With what its answer is known by, if the protocol has that.
+    Commit(Option<[u8; 4]>),
+    /// Answers that commit, or where it names none the one that is not answered.
+    Answer(Option<[u8; 4]>),
     Other,
 }
 
@@ -107,43 +108,55 @@ struct Work {
     /// A message is in the open transaction.
     open: bool,
     /// A commit is not answered.
-    committing: bool,
+    committing: Option<Option<[u8; 4]>>,
 }
 
 /// Stops between gateway and broker.
 #[derive(Debug)]
-pub(crate) struct AmqpGate {
+pub(crate) struct BrokerGate {
     countdown: Countdown,
+    protocol: Protocol,
     works: HashMap<usize, Work>,
     /// Stop behind the commit's answer, not before it.
     answer_passes: bool,
 }
 
-#[allow(dead_code, reason = "the ground with brokers follows")]
-impl AmqpGate {
+impl BrokerGate {
     pub(crate) fn new(run: &Run) -> Self {
-        Self { countdown: Countdown::of(run), works: HashMap::new(), answer_passes: run.other_way }
+        let Run { protocol, other_way, .. } = *run;
+        Self { countdown: Countdown::of(run), protocol, works: HashMap::new(), answer_passes: other_way }
     }
 }
 
-impl Gate for AmqpGate {
+impl Gate for BrokerGate {
     fn length(&self, begun: &[u8]) -> Option<usize> {
-        let size = begun.get(..4)?;
-        if size == b"AMQP" { Some(8) } else { Some(u32::from_be_bytes(size.try_into().unwrap()) as usize) }
+        let size = *begun.first_chunk::<4>()?;
+        let number = u32::from_be_bytes(size) as usize;
+        Some(match self.protocol {
+            Protocol::Amqp if size == *b"AMQP" => 8,
+            Protocol::Amqp => number,
+            Protocol::OpenWire => 4 + number,
+            Protocol::Embedded => panic!("no broker"),
+        })
     }
 
     fn stop(&mut self, connection: usize, from_client: bool, frame: &[u8]) -> Option<usize> {
         let work = self.works.entry(connection).or_default();
-        match amqp(from_client, frame) {
+        let kind = match self.protocol {
+            Protocol::Amqp => amqp(from_client, frame),
+            _ => openwire(from_client, frame),
+        };
+        match kind {
             Kind::Message => {
                 work.open = true;
                 self.countdown.is_at(Step::Staged).then_some(frame.len())
             }
-            Kind::Commit if std::mem::take(&mut work.open) => {
-                work.committing = true;
+            Kind::Commit(name) if std::mem::take(&mut work.open) => {
+                work.committing = Some(name);
                 self.countdown.is_at(Step::CommitSent).then_some(frame.len())
             }
-            Kind::Answer if std::mem::take(&mut work.committing) => {
+            Kind::Answer(name) if work.committing == Some(name) => {
+                work.committing = None;
                 let passes = if self.answer_passes { frame.len() } else { 0 };
                 self.countdown.is_at(Step::CommitAnswered).then_some(passes)
             }
@@ -159,21 +172,39 @@ fn amqp(from_client: bool, frame: &[u8]) -> Kind {
     const DISPOSITION: &[u8] = &[0x00, 0x53, 0x15];
     const DISCHARGE: &[u8] = &[0x00, 0x53, 0x32];
     const FALSE: u8 = 0x42;
-    let contains = |part: &[u8]| frame.windows(part.len()).any(|window| window == part);
     let (Some(&offset), Some(&kind)) = (frame.get(4), frame.get(5)) else { return Kind::Other };
-    let body = frame.get(usize::from(offset) * 4..).unwrap_or_default();
     if kind != 0 || frame.starts_with(b"AMQP") {
         return Kind::Other;
     }
-    if !from_client {
-        return if body.starts_with(DISPOSITION) { Kind::Answer } else { Kind::Other };
+    let body = frame.get(usize::from(offset) * 4..).unwrap_or_default();
+    match (from_client, body.first_chunk::<3>().map_or(&[][..], |start| start)) {
+        (false, DISPOSITION) => Kind::Answer(None),
+        (true, TRANSFER) if frame.len() < 200 && contains(frame, DISCHARGE) => {
+            let commits = frame.last() == Some(&FALSE) || frame.ends_with(&[0x56, 0]);
+            if commits { Kind::Commit(None) } else { Kind::Other }
+        }
+        (true, TRANSFER) if contains(frame, QUEUE.as_bytes()) => Kind::Message,
+        _ => Kind::Other,
     }
-    if !body.starts_with(TRANSFER) {
-        return Kind::Other;
+}
+
+/// The same for OpenWire, loose encoding (wire reference, openwire): size, type, command id, whether an answer is wanted.
+fn openwire(from_client: bool, frame: &[u8]) -> Kind {
+    const TRANSACTION: u8 = 7;
+    const MESSAGES: std::ops::RangeInclusive<u8> = 23..=28;
+    const RESPONSES: std::ops::RangeInclusive<u8> = 30..=34;
+    const COMMIT_ONE_PHASE: u8 = 2;
+    let Some(&kind) = frame.get(4) else { return Kind::Other };
+    let four_at = |at: usize| frame.get(at..)?.first_chunk::<4>().copied();
+    match kind {
+        TRANSACTION if from_client && frame.last() == Some(&COMMIT_ONE_PHASE) => Kind::Commit(four_at(5)),
+        // Type, command id, whether an answer is wanted, and then the id of what it answers.
+        it if !from_client && RESPONSES.contains(&it) => Kind::Answer(four_at(10)),
+        it if from_client && MESSAGES.contains(&it) && contains(frame, QUEUE.as_bytes()) => Kind::Message,
+        _ => Kind::Other,
     }
-    if frame.len() < 200 && contains(DISCHARGE) {
-        let commits = frame.last() == Some(&FALSE) || frame.ends_with(&[0x56, 0]);
-        return if commits { Kind::Commit } else { Kind::Other };
-    }
-    if contains(QUEUE.as_bytes()) { Kind::Message } else { Kind::Other }
+}
+
+fn contains(frame: &[u8], part: &[u8]) -> bool {
+    frame.windows(part.len()).any(|window| window == part)
 }

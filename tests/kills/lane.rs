@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use mqferry::partner::generator::Numbered;
 
 use super::count::{Difference, compare};
-use super::frames::ChannelGate;
+use super::frames::{BrokerGate, ChannelGate};
 use super::process::Life;
-use super::schedule::{Ending, Run, Victim};
+use super::schedule::{Ending, Protocol, Run, Victim};
 use super::stage::{CHANNEL, PATIENCE, QUEUE, Remembered};
 use super::support::pcap;
 use super::support::relay::{Cut, Relay};
@@ -23,6 +23,13 @@ pub(crate) struct Lane {
     pub(crate) channel: Relay,
     /// Between gateway and brokers.
     pub(crate) brokers: Vec<Relay>,
+    /// A second gateway that could take over, and its address.
+    pub(crate) second: Option<(Life, String)>,
+    /// A gateway that another took over from, and that lives.
+    pub(crate) replaced: Option<Life>,
+    /// Without progress for so long, something hangs.
+    pub(crate) patience: Duration,
+    struck: Instant,
     folder: PathBuf,
     /// Number of the first message.
     first: u64,
@@ -66,19 +73,37 @@ impl Lane {
         // A first claim on a broker takes more than three seconds.
         let patience = match (black_hole, run.protocol) {
             (false, _) => 60_000,
-            (true, super::schedule::Protocol::Embedded) => 3_000,
+            (true, Protocol::Embedded) => 3_000,
             (true, _) => 8_000,
         };
         say("--answer-ms", patience.to_string());
         arguments.push("--no-fsync".to_owned());
         let sender = Life::sender(&arguments, folder.join("sender.log"));
-        Self { run, sender, gateway, channel, brokers: Vec::new(), folder, first, done: false }
+        Self {
+            run,
+            sender,
+            gateway,
+            channel,
+            brokers: Vec::new(),
+            second: None,
+            replaced: None,
+            patience: PATIENCE,
+            struck: Instant::now(),
+            folder,
+            first,
+            done: false,
+        }
     }
 
-    /// Starts both and waits until the step is reached on the channel, if it is one of the channel.
+    /// Starts everything, and has the step watched for where a relay sees it.
     pub(crate) fn start(&mut self) {
         if !self.run.step.is_of_the_target() {
             self.channel.set_gate(ChannelGate::new(&self.run));
+        } else if let Some(relay) = self.brokers.first() {
+            relay.set_gate(BrokerGate::new(&self.run));
+        }
+        if let Some((second, _)) = &mut self.second {
+            second.start();
         }
         self.gateway.start();
         self.sender.start();
@@ -87,7 +112,7 @@ impl Lane {
     /// Waits for the step, which must be reached.
     pub(crate) async fn reach(&mut self, step: impl Future<Output = ()>) {
         let mut watched = tokio::time::interval(Duration::from_millis(20));
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         tokio::pin!(step);
         loop {
             tokio::select! {
@@ -107,10 +132,20 @@ impl Lane {
     }
 
     /// What was held goes on; what is cut stays cut.
-    pub(crate) fn thaw(&self) {
+    pub(crate) fn thaw(&mut self) {
+        self.struck = Instant::now();
         for relay in self.brokers.iter().chain([&self.channel]) {
             relay.set_frozen(false);
         }
+    }
+
+    /// The same, but what lies between gateway and broker stays there.
+    pub(crate) fn thaw_channel(&mut self) {
+        for relay in &self.brokers {
+            relay.set_frozen(true);
+        }
+        self.struck = Instant::now();
+        self.channel.set_frozen(false);
     }
 
     /// Ends the connections of a relay for good, held bytes and all.
@@ -147,34 +182,58 @@ impl Lane {
         self.thaw();
     }
 
+    /// The second gateway is called from now on; the first is left alone.
+    pub(crate) fn take_over(&mut self) {
+        let (second, address) = self.second.take().expect("a second gateway");
+        self.channel.lead_to(address.parse().expect("an address"));
+        self.replaced = Some(std::mem::replace(&mut self.gateway, second));
+    }
+
     /// What the sender remembers.
     pub(crate) fn remembered(&self) -> Remembered {
         Remembered::read(&self.folder.join("xmitq"))
     }
 
-    /// Waits until the sender has sent everything and knows it.
-    pub(crate) async fn finish(&mut self) {
-        let mut last = (Instant::now(), Remembered::default());
+    /// Waits until the sender has sent everything and knows it. Comes back with how long after the death the first
+    /// batch was confirmed.
+    pub(crate) async fn finish(&mut self) -> Duration {
+        let then = self.remembered();
+        let (mut last, mut since, mut first) = (then.clone(), Instant::now(), None);
         let status = loop {
-            if let Some(status) = self.sender.ended() {
+            let ended = self.sender.ended();
+            let now = self.remembered();
+            if now.confirmed > then.confirmed {
+                first.get_or_insert_with(|| self.struck.elapsed());
+            }
+            if let Some(status) = ended {
                 break status;
             }
             assert_eq!(self.gateway.ended(), None, "the gateway ended by itself");
-            let now = self.remembered();
-            if now != last.1 {
-                last = (Instant::now(), now);
+            if now != last {
+                (last, since) = (now, Instant::now());
             }
-            assert!(last.0.elapsed() < PATIENCE, "nothing moves any more: {:?}", last.1);
+            assert!(since.elapsed() < self.patience, "nothing moves any more: {last:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
         assert!(status.success(), "the sender gave up: {status}");
         let remembered = self.remembered();
         assert_eq!((remembered.confirmed, remembered.in_doubt), (self.run.messages, None), "what the sender knows");
+        first.unwrap_or_default()
     }
 
     /// How these bodies differ from the run's messages.
     pub(crate) fn difference<B: AsRef<str>>(&self, bodies: impl IntoIterator<Item = B>) -> Difference {
         compare(bodies, self.first, self.first + self.run.messages - 1)
+    }
+
+    /// Number of its first message.
+    pub(crate) fn first(&self) -> u64 {
+        self.first
+    }
+
+    /// Whether another gateway took over.
+    pub(crate) fn was_taken_over(&self) -> bool {
+        self.replaced.is_some()
     }
 
     /// It held: nothing is kept.
@@ -191,9 +250,12 @@ impl Drop for Lane {
             let _ = std::fs::remove_dir_all(&self.folder);
             return;
         }
-        let brokers = self.brokers.iter().zip(1..).map(|(relay, number)| (format!("broker-{number}.pcap"), relay));
-        for (name, relay) in brokers.chain([("channel.pcap".to_owned(), &self.channel)]) {
-            let _ = std::fs::write(self.folder.join(name), pcap::write(&relay.conversations()));
+        let _ = std::fs::write(self.folder.join("channel.pcap"), pcap::write(&self.channel.conversations()));
+        // The ports that tshark takes for these protocols by itself, or is told (-d tcp.port==61616,openwire).
+        let port = if self.run.protocol == Protocol::OpenWire { 61616 } else { 5672 };
+        for (relay, number) in self.brokers.iter().zip(1..) {
+            let recording = pcap::write_on(port, &relay.conversations());
+            let _ = std::fs::write(self.folder.join(format!("broker-{number}.pcap")), recording);
         }
         let _ = std::fs::write(self.folder.join("run.txt"), format!("{}\n{:#?}\n", self.run, self.run));
         eprintln!("FAILED {}\nlogs and recordings are kept in {}", self.run, self.folder.display());

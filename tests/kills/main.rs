@@ -21,6 +21,7 @@ mod lot;
 mod order;
 mod process;
 mod schedule;
+mod seeded_broker;
 mod seeded_embedded;
 mod stage;
 mod takeover;

@@ -49,7 +49,6 @@ impl Step {
 }
 
 /// Who, or what, is struck.
-#[allow(dead_code, reason = "the ground with brokers follows")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Victim {
     /// `kill -9`, started again.
@@ -71,12 +70,12 @@ pub(crate) enum Victim {
 }
 
 /// What the gateway speaks to its target.
-#[allow(dead_code, reason = "the ground with brokers follows")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Protocol {
     /// Nothing: the target is in its process.
     Embedded,
     Amqp,
+    OpenWire,
 }
 
 /// How the link of sender and gateway ends.
@@ -104,6 +103,21 @@ pub(crate) const EMBEDDED: Ground = Ground {
     protocols: &[Protocol::Embedded],
 };
 
+pub(crate) const BROKER: Ground = Ground {
+    name: "broker",
+    victims: &[
+        Victim::Sender,
+        Victim::Gateway,
+        Victim::Link,
+        Victim::Broker,
+        Victim::Failover,
+        Victim::FrozenGateway,
+        Victim::BrokerLink,
+        Victim::LostBrokerLink,
+    ],
+    protocols: &[Protocol::Amqp],
+};
+
 /// A victim, a step, a protocol.
 pub(crate) type Cell = (Victim, Step, Protocol);
 
@@ -116,18 +130,33 @@ impl Ground {
         self.protocols.iter().copied().flat_map(pairs).collect()
     }
 
-    /// Seeds of so many runs, each cell equally often; or the one that the environment asks for.
+    /// Seeds of so many runs; or the one that the environment asks for. Each cell comes equally often, and of any few
+    /// rounds each victim, each step and each protocol has its share: a round is all victims, each at another step.
     pub(crate) fn seeds(&self, count: usize) -> Vec<u64> {
         if let Ok(seed) = std::env::var(SEED) {
             return vec![seed.parse().unwrap_or_else(|_| panic!("{SEED}={seed:?} is no number"))];
         }
-        let mut lot = Lot::draw(self.name);
-        let cells = self.cells().len() as u64;
+        self.draw(&mut Lot::draw(self.name), count)
+    }
+
+    fn draw(&self, lot: &mut Lot, count: usize) -> Vec<u64> {
+        let (victims, protocols, steps) = (self.victims.len(), self.protocols.len(), Step::ALL.len());
+        let cells = (victims * protocols * steps) as u64;
         let mut seeds = Vec::new();
         while seeds.len() < count {
-            let mut order: Vec<u64> = (0..cells).collect();
+            let mut order: Vec<usize> = (0..victims).collect();
             lot.shuffle(&mut order);
-            seeds.extend(order.into_iter().map(|cell| lot.below(1 << 32) * cells + cell));
+            let mut shifts: Vec<usize> = (0..steps).collect();
+            lot.shuffle(&mut shifts);
+            for turn in 0..protocols {
+                for (round, shift) in shifts.iter().enumerate() {
+                    for (place, victim) in order.iter().enumerate() {
+                        let (step, protocol) = ((place + shift) % steps, (place + round + turn) % protocols);
+                        let cell = ((protocol * victims + victim) * steps + step) as u64;
+                        seeds.push(lot.below(1 << 32) * cells + cell);
+                    }
+                }
+            }
         }
         seeds.truncate(count);
         seeds
@@ -280,14 +309,26 @@ impl fmt::Display for Table {
 }
 
 #[test]
-fn a_seed_is_a_run_and_every_cell_has_its_seeds() {
-    let cells = EMBEDDED.cells();
-    assert_eq!(cells.len(), 27);
-    for (place, cell) in cells.iter().enumerate() {
-        let seed = 5_000_000_000 * 27 + place as u64;
-        let run = Run::of(&EMBEDDED, seed);
-        assert_eq!(run.cell(), *cell);
-        assert_eq!(format!("{run:?}"), format!("{:?}", Run::of(&EMBEDDED, seed)));
-        assert!(run.occurrence >= 1 && run.batch < run.messages, "{run}");
+fn a_seed_is_a_run_and_few_runs_meet_every_victim_step_and_protocol() {
+    for ground in [EMBEDDED, BROKER] {
+        let cells = ground.cells();
+        let mut lot = Lot::of(7);
+        let runs = |seeds: Vec<u64>| seeds.into_iter().map(|seed| Run::of(&ground, seed)).collect::<Vec<_>>();
+        let all = runs(ground.draw(&mut lot, 2 * cells.len()));
+        assert!(cells.iter().all(|cell| all.iter().filter(|run| run.cell() == *cell).count() == 2));
+        for run in &all {
+            assert_eq!(format!("{run:?}"), format!("{:?}", Run::of(&ground, run.seed)));
+            assert!(run.occurrence >= 1 && run.batch < run.messages, "{run}");
+        }
+        for _ in 0..100 {
+            let few = runs(ground.draw(&mut lot, 40));
+            let met = |is: &dyn Fn(&Run) -> bool| few.iter().filter(|run| is(run)).count();
+            for protocol in ground.protocols {
+                let share = 40 / ground.protocols.len();
+                assert!(met(&|run| run.protocol == *protocol) >= share - 4, "{protocol:?}");
+            }
+            assert!(ground.victims.iter().all(|victim| met(&|run| run.victim == *victim) >= 5));
+            assert!(Step::ALL.iter().all(|step| met(&|run| run.step == *step) >= 3));
+        }
     }
 }

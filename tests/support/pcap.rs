@@ -55,6 +55,11 @@ const ACK: u8 = 0x10;
 
 /// A pcap file of these conversations, packets in order of time.
 pub(crate) fn write(conversations: &[Conversation]) -> Vec<u8> {
+    write_on(SERVER_PORT, conversations)
+}
+
+/// The same with another port of the answering side; [`read`] takes only IBM's.
+pub(crate) fn write_on(server_port: u16, conversations: &[Conversation]) -> Vec<u8> {
     let mut packets: Vec<(Duration, Vec<u8>)> = Vec::new();
     for conversation in conversations {
         let Some(first) = conversation.chunks.first().map(|chunk| chunk.at) else { continue };
@@ -65,7 +70,7 @@ pub(crate) fn write(conversations: &[Conversation]) -> Vec<u8> {
         let mut send = |at: Duration, from_client: bool, flags: u8, payload: &[u8]| {
             let (own, other) = if from_client { (0, 1) } else { (1, 0) };
             let acknowledged = if flags & ACK == 0 { 0 } else { next[other] };
-            packets.push((at, packet(port, from_client, flags, next[own], acknowledged, payload)));
+            packets.push((at, packet((port, server_port), from_client, flags, next[own], acknowledged, payload)));
             let counted = payload.len() + usize::from(flags & (SYN | FIN) != 0);
             next[own] = next[own].wrapping_add(u32::try_from(counted).unwrap());
         };
@@ -98,9 +103,16 @@ pub(crate) fn write(conversations: &[Conversation]) -> Vec<u8> {
     file
 }
 
-fn packet(port: u16, from_client: bool, flags: u8, sequence: u32, acknowledged: u32, payload: &[u8]) -> Vec<u8> {
-    let (from, to) =
-        if from_client { ((CLIENT, port), (SERVER, SERVER_PORT)) } else { ((SERVER, SERVER_PORT), (CLIENT, port)) };
+fn packet(
+    (client_port, server_port): (u16, u16),
+    from_client: bool,
+    flags: u8,
+    sequence: u32,
+    acknowledged: u32,
+    payload: &[u8],
+) -> Vec<u8> {
+    let (client, server) = ((CLIENT, client_port), (SERVER, server_port));
+    let (from, to) = if from_client { (client, server) } else { (server, client) };
     let mut tcp = Vec::with_capacity(20 + payload.len());
     tcp.extend(from.1.to_be_bytes());
     tcp.extend(to.1.to_be_bytes());
