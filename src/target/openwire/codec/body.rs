@@ -6,7 +6,7 @@ use super::error::{DecodeError, EncodeError};
 use super::field::{Reader, Writer};
 use super::inflate::inflate;
 use super::message::{Class, Message};
-use super::primitive::{Primitive, PrimitiveMap};
+use super::primitive::{Primitive, PrimitiveMap, Strings};
 use super::{Version, utf};
 
 /// A body taken apart.
@@ -39,7 +39,8 @@ impl Content {
         }
     }
 
-    /// Writes it as a message's `content`, not compressed. What is empty is null, as ActiveMQ's client has it.
+    /// Writes it as a message's `content`, not compressed. Nothing in it is null, as ActiveMQ's client has it;
+    /// only an empty text is there.
     ///
     /// # Errors
     /// When something in it is too long for its length field.
@@ -48,10 +49,13 @@ impl Content {
         let mut writer = Writer { bytes: &mut bytes, version: Version::NEWEST };
         match self {
             Self::Empty | Self::Text(None) | Self::Object(None) => return Ok(None),
+            Self::Bytes(content) if content.is_empty() => return Ok(None),
+            Self::Map(map) if map.0.is_empty() => return Ok(None),
+            Self::Stream(items) if items.is_empty() => return Ok(None),
             Self::Bytes(content) | Self::Object(Some(content)) => return Ok(Some(content.clone())),
             Self::Text(Some(text)) => writer.long_bytes("text", &utf::encode(text))?,
             Self::Map(map) => return map.encode().map(Some),
-            Self::Stream(items) => items.iter().try_for_each(|item| item.write_to(&mut writer))?,
+            Self::Stream(items) => items.iter().try_for_each(|item| item.write_to(&mut writer, Strings::Modified))?,
         }
         Ok(Some(bytes.freeze()))
     }

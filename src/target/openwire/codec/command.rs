@@ -99,7 +99,7 @@ macro_rules! commands {
                 WireFormatInfo::TYPE => "WireFormatInfo",
                 $( $name::TYPE => stringify!($name), )*
                 23..=29 => "Message",
-                _ => "unknown command",
+                _ => UNKNOWN,
             }
         }
     };
@@ -236,10 +236,13 @@ impl Frame {
         if type_code == WireFormatInfo::TYPE {
             return Some(WireFormatInfo::read_fields(reader).map(Command::from));
         }
-        if let Err(error) = skip_head(reader) {
-            return Some(Err(error));
+        if name_of(type_code) == UNKNOWN {
+            return None;
         }
-        Command::read_fields(type_code, reader)
+        match skip_head(reader) {
+            Ok(()) => Command::read_fields(type_code, reader),
+            Err(error) => Some(Err(error)),
+        }
     }
 
     /// Writes a command within another structure, behind its type byte.
@@ -251,6 +254,7 @@ impl Frame {
     }
 }
 
+const UNKNOWN: &str = "unknown command";
 /// Bytes of a frame's size.
 pub(super) const SIZE_FIELD: usize = 4;
 

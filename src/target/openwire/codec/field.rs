@@ -122,14 +122,18 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     /// A string behind a length of two bytes.
     pub(super) fn short_text(&mut self, field: &'static str, text: &str) -> Result<(), EncodeError> {
-        let bytes = utf::encode(text);
+        self.short_bytes(field, &utf::encode(text))
+    }
+
+    /// Bytes behind a length of two bytes.
+    pub(super) fn short_bytes(&mut self, field: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
         let length = u16::try_from(bytes.len()).map_err(|_| EncodeError {
             field,
             length: bytes.len(),
             limit: usize::from(u16::MAX),
         })?;
         self.bytes.put_u16(length);
-        self.bytes.put_slice(&bytes);
+        self.bytes.put_slice(bytes);
         Ok(())
     }
 
@@ -219,14 +223,14 @@ present_or_null!(
     |writer: &mut Writer<'_>, field, bytes: &Bytes| writer.long_bytes(field, bytes)
 );
 
-/// A string that is never null.
+/// A string of an id. Java makes ids without one for messages whose id is a text alone: null and empty are the same.
 impl Field for Arc<str> {
     fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, DecodeError> {
-        Option::read(reader, field)?.ok_or_else(|| reader.error_before(field, 1, Problem::Null))
+        Option::read(reader, field).map(|text| text.unwrap_or_else(|| Arc::from("")))
     }
 
     fn write(&self, writer: &mut Writer<'_>, field: &'static str) -> Result<(), EncodeError> {
-        true.write(writer, field)?;
-        writer.short_text(field, self)
+        (!self.is_empty()).write(writer, field)?;
+        if self.is_empty() { Ok(()) } else { writer.short_text(field, self) }
     }
 }

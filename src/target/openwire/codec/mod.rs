@@ -38,6 +38,9 @@ mod structure;
 mod transfer;
 mod utf;
 
+#[cfg(test)]
+mod tests;
+
 pub use body::Content;
 pub use command::{Command, Frame, UnknownCommand};
 pub use error::{DecodeError, EncodeError, FrameError, Problem};

@@ -1,6 +1,8 @@
 //! Typed values, as properties, map bodies, stream bodies and the handshake's options hold them: a type byte, then the
 //! value.
 
+use std::borrow::Cow;
+
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::error::{DecodeError, EncodeError, Problem};
@@ -11,8 +13,7 @@ use super::{Version, utf};
 const MOST_VALUES: usize = 1 << 20;
 /// Maps and lists within each other.
 const DEEPEST: usize = 32;
-/// From this many UTF-16 units on ActiveMQ's client writes a string with a length of four bytes; so do we, and every
-/// reader takes either.
+/// From this many UTF-16 units on ActiveMQ's client writes a string as a long one; so do we.
 const LONG_STRING: usize = i16::MAX as usize / 4;
 
 /// A value with its type.
@@ -82,7 +83,7 @@ impl PrimitiveMap {
         writer.length("map", self.0.len())?;
         for (name, value) in &self.0 {
             writer.short_text("map key", name)?;
-            value.write_to(writer)?;
+            value.write_to(writer, Strings::Plain)?;
         }
         Ok(())
     }
@@ -97,6 +98,26 @@ impl Field for PrimitiveMap {
 
     fn write(&self, writer: &mut Writer<'_>, field: &'static str) -> Result<(), EncodeError> {
         Some(self.encode()?).write(writer, field)
+    }
+}
+
+/// How string values are written. ActiveMQ's client, and with it the broker's AMQP connector, reads those of properties
+/// and map bodies as plain UTF-8, although it writes them as modified: a NUL, or a character beyond the BMP, is spoiled on
+/// the way, and an AMQP reader never gets the message. Plain UTF-8 arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Strings {
+    /// In maps.
+    Plain,
+    /// In streams.
+    Modified,
+}
+
+impl Strings {
+    fn encode(self, text: &str) -> Cow<'_, [u8]> {
+        match self {
+            Self::Plain => Cow::Borrowed(text.as_bytes()),
+            Self::Modified => utf::encode(text),
+        }
     }
 }
 
@@ -116,7 +137,7 @@ impl Primitive {
     }
 
     /// Writes it with its type byte.
-    pub(super) fn write_to(&self, writer: &mut Writer<'_>) -> Result<(), EncodeError> {
+    pub(super) fn write_to(&self, writer: &mut Writer<'_>, strings: Strings) -> Result<(), EncodeError> {
         const FIELD: &str = "value";
         writer.bytes.put_u8(self.type_byte());
         match self {
@@ -129,13 +150,13 @@ impl Primitive {
             Self::Long(value) => value.write(writer, FIELD),
             Self::Double(value) => value.write(writer, FIELD),
             Self::Float(value) => value.write(writer, FIELD),
-            Self::String(text) if is_long(text) => writer.long_bytes(FIELD, &utf::encode(text)),
-            Self::String(text) => writer.short_text(FIELD, text),
+            Self::String(text) if is_long(text) => writer.long_bytes(FIELD, &strings.encode(text)),
+            Self::String(text) => writer.short_bytes(FIELD, &strings.encode(text)),
             Self::Bytes(bytes) => writer.long_bytes(FIELD, bytes),
             Self::Map(map) => map.write_map(writer),
             Self::List(items) => {
                 writer.length(FIELD, items.len())?;
-                items.iter().try_for_each(|item| item.write_to(writer))
+                items.iter().try_for_each(|item| item.write_to(writer, strings))
             }
         }
     }

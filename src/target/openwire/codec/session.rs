@@ -58,8 +58,16 @@ impl std::fmt::Debug for ConnectionInfo {
         f.debug_struct("ConnectionInfo")
             .field("connection_id", &self.connection_id)
             .field("client_id", &self.client_id)
+            .field("password", &self.password.as_ref().map(|_| "***"))
             .field("user_name", &self.user_name)
-            .finish_non_exhaustive()
+            .field("broker_path", &self.broker_path)
+            .field("broker_master_connector", &self.broker_master_connector)
+            .field("manageable", &self.manageable)
+            .field("client_master", &self.client_master)
+            .field("fault_tolerant", &self.fault_tolerant)
+            .field("failover_reconnect", &self.failover_reconnect)
+            .field("client_ip", &self.client_ip)
+            .finish()
     }
 }
 

@@ -1,0 +1,11 @@
+//! The OpenWire codec held against ActiveMQ's own marshallers (`tests/java/mqferry/OpenWire.java`) and tshark's
+//! dissector: what they write is read as what they meant and written again as the same bytes; what we write is read as
+//! what we meant.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod java;
+mod messages;
+mod same;
+mod structures;
