@@ -115,7 +115,7 @@ pub(crate) const BROKER: Ground = Ground {
         Victim::BrokerLink,
         Victim::LostBrokerLink,
     ],
-    protocols: &[Protocol::Amqp],
+    protocols: &[Protocol::Amqp, Protocol::OpenWire],
 };
 
 /// A victim, a step, a protocol.
