@@ -7,6 +7,15 @@ mod support;
 #[path = "support/target_contract.rs"]
 mod target_contract;
 
+#[path = "target_openwire/doors.rs"]
+mod doors;
+#[path = "target_openwire/faults.rs"]
+mod faults;
+#[path = "target_openwire/hostile.rs"]
+mod hostile;
+#[path = "target_openwire/lost_answer.rs"]
+mod lost_answer;
+
 use real_target::{OpenWire, Real};
 use target_contract::contract;
 

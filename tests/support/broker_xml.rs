@@ -17,6 +17,7 @@ pub struct BrokerBuilder {
     max_frame: u64,
     amqp_options: String,
     openwire_options: String,
+    tls_options: String,
     tls: Option<Certificates>,
     plugins: String,
     policies: String,
@@ -58,6 +59,7 @@ impl Default for BrokerBuilder {
             max_frame: 104_857_600,
             amqp_options: String::new(),
             openwire_options: String::new(),
+            tls_options: String::new(),
             tls: None,
             plugins: String::new(),
             policies: String::new(),
@@ -122,6 +124,13 @@ impl BrokerBuilder {
     pub fn openwire_option(mut self, option: &str) -> Self {
         self.openwire_options.push_str("&amp;");
         self.openwire_options.push_str(option);
+        self
+    }
+
+    /// More URI options of the connectors with TLS alone, such as `transport.needClientAuth=true`.
+    pub fn tls_option(mut self, option: &str) -> Self {
+        self.tls_options.push_str("&amp;");
+        self.tls_options.push_str(option);
         self
     }
 
@@ -231,9 +240,11 @@ impl BrokerBuilder {
         // Without the transformer an OpenWire reader would get the encoded AMQP message as bytes; without tcpNoDelay
         // every commit would wait for a delayed acknowledgement.
         let amqp = format!("{frame}&amp;transport.transformer=jms&amp;transport.tcpNoDelay=true{}", self.amqp_options);
+        let with_tls = |options: &str| format!("{options}{}", self.tls_options);
+        let (openwire_tls, amqp_tls) = (with_tls(&openwire), with_tls(&amqp));
         let mut all = vec![("openwire", "tcp", &openwire), ("amqp", "amqp", &amqp)];
         if self.tls.is_some() {
-            all.extend([("ssl", "ssl", &openwire), ("amqps", "amqp+ssl", &amqp)]);
+            all.extend([("ssl", "ssl", &openwire_tls), ("amqps", "amqp+ssl", &amqp_tls)]);
         }
         let mut xml = String::new();
         for (name, scheme, options) in all {
@@ -246,9 +257,10 @@ impl BrokerBuilder {
 
 fn ssl_xml(certificates: &Certificates) -> String {
     format!(
-        r#"<sslContext><sslContext keyStore="file:{}" keyStorePassword="{}"/></sslContext>"#,
-        certificates.server_keystore().display(),
-        Certificates::PASSWORD
+        r#"<sslContext><sslContext keyStore="file:{store}" keyStorePassword="{password}"
+  trustStore="file:{store}" trustStorePassword="{password}"/></sslContext>"#,
+        store = certificates.server_keystore().display(),
+        password = Certificates::PASSWORD
     )
 }
 

@@ -46,6 +46,20 @@ impl Certificates {
         self.folder.path().join("server.p12")
     }
 
+    /// A client's certificate that the authority signed, and its key, as PEM files.
+    pub fn client(&self, name: &str) -> (PathBuf, PathBuf) {
+        let path = |extension: &str| self.folder.path().join(format!("{name}.{extension}"));
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let request = rcgen::CertificateParams::new(vec![name.to_owned()]).and_then(|it| it.serialize_request(&key));
+        let request = request.and_then(|request| request.pem()).expect("a certificate request");
+        std::fs::write(path("csr"), request).expect("write the request");
+        std::fs::write(path("key"), key.serialize_pem()).expect("write the key");
+        let (csr, pem) = (format!("{name}.csr"), format!("{name}.pem"));
+        let what = ["-gencert", "-rfc", "-infile", &csr, "-outfile", &pem, "-ext", "eku=clientAuth"];
+        self.keytool(&what, &["-keystore", "ca.p12", "-alias", "ca"]);
+        (path("pem"), path("key"))
+    }
+
     fn keytool(&self, what: &[&str], with: &[&str]) {
         run(
             self.folder.path(),

@@ -1,8 +1,8 @@
 //! Getting in: logins, wrong ports, TLS, failover lists, and what `check` says about each.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use mqferry::target::{AmqpTarget, Claim, Claimed, Outcome, Severity, Target, TargetError, Unit};
+use mqferry::target::{AmqpTarget, Claim, Claimed, Outcome, Severity, Target, Unit};
 use mqferry::tls::ClientFiles;
 
 use super::real_target::refusal;

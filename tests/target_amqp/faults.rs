@@ -1,10 +1,9 @@
 //! What a broker can do to a running channel, and that each wait ends.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mqferry::mapping::{Body, Publication};
-use mqferry::target::amqp::{AmqpClaim, AmqpTarget};
 use mqferry::target::record::sync_queue;
 use mqferry::target::{Claim, Claimed, Outcome, Target, Unit};
 

@@ -3,9 +3,9 @@
 //! Messages are sent ahead of their answers, of which each is asked for: a refused message then concerns itself alone
 //! and leaves the transaction usable. All answers are in before the commit.
 //!
-//! The record's acknowledgement and its successor leave together with the commit and ask for no answers: a command
-//! of a transaction that fails unasked makes the broker refuse the commit (broker notes, "What was seen"), so record and
-//! messages still stand or fall together, at one round trip.
+//! The record's acknowledgement and its successor leave together with the commit and ask for no answers: a message of a
+//! transaction that is refused unasked makes the broker refuse the commit, so record and messages still stand or fall
+//! together, at one round trip.
 
 use std::collections::VecDeque;
 
@@ -73,9 +73,16 @@ impl<'a> OpenWireUnit<'a> {
     /// The unit is lost, and the claim with it.
     fn give_up(&mut self, error: TargetError) -> TargetError {
         self.over = true;
+        (self.begun, self.on_the_way) = (None, 0);
+        self.pending.clear();
         self.claim.record.lease.end(error.clone());
         self.claim.session.connection.cut();
         error
+    }
+
+    /// A unit that was given up stays so.
+    fn check(&self) -> Result<(), TargetError> {
+        self.claim.record.lease.ended().map_or(Ok(()), |error| Err(error.clone()))
     }
 
     /// Waits for the oldest answer that is not in, until `deadline`.
@@ -143,6 +150,7 @@ impl<'a> OpenWireUnit<'a> {
 
     /// Everything of a commit but the commit; gives the record's text.
     async fn prepare(&mut self, record: &SyncRecord) -> Result<String, TargetError> {
+        self.check()?;
         if let Some((index, refusal)) = self.settle_all().await?.into_iter().next() {
             return Err(TargetError {
                 side: Side::Ours,
@@ -168,6 +176,7 @@ impl<'a> OpenWireUnit<'a> {
 
 impl Unit for OpenWireUnit<'_> {
     async fn stage(&mut self, index: usize, publication: Publication) -> Result<(), TargetError> {
+        self.check()?;
         let id = self.claim.session.next_message();
         match message::to_openwire(publication, id, Some(self.transaction.clone())) {
             Ok(message) => match self.send(index, message).await {
@@ -182,6 +191,7 @@ impl Unit for OpenWireUnit<'_> {
     }
 
     async fn settle(&mut self) -> Result<Vec<(usize, Refusal)>, TargetError> {
+        self.check()?;
         match self.settle_all().await {
             Ok(refusals) => Ok(refusals),
             Err(error) => Err(self.give_up(error)),
@@ -208,6 +218,9 @@ impl Unit for OpenWireUnit<'_> {
     }
 
     async fn rollback(mut self) {
+        if self.over {
+            return;
+        }
         let rollback = self.claim.session.step(&self.transaction, TransactionType::Rollback);
         let limit = self.claim.limits.answer;
         self.over = true;
