@@ -23,6 +23,7 @@ pub struct BrokerBuilder {
     policies: String,
     networks: String,
     broker_name: String,
+    memory: Option<u64>,
 }
 
 #[derive(Clone)]
@@ -65,6 +66,7 @@ impl Default for BrokerBuilder {
             policies: String::new(),
             networks: String::new(),
             broker_name: "test".into(),
+            memory: None,
         }
     }
 }
@@ -96,6 +98,12 @@ impl BrokerBuilder {
     /// Size of the store in bytes, and what happens when it is full.
     pub fn store_limit(mut self, bytes: u64, full: FullStore) -> Self {
         self.store = Some((bytes, full));
+        self
+    }
+
+    /// Memory for messages in the broker, in bytes; a policy says what a queue may have of it.
+    pub fn memory_limit(mut self, bytes: u64) -> Self {
+        self.memory = Some(bytes);
         self
     }
 
@@ -197,7 +205,7 @@ impl BrokerBuilder {
             data = data.display(),
             plugins = self.plugins_xml(),
             ssl = self.tls.as_ref().map(ssl_xml).unwrap_or_default(),
-            usage = self.store.map(usage_xml).unwrap_or_default(),
+            usage = self.usage_xml(),
             name = self.broker_name,
             networks = self.networks,
             connectors = self.connectors_xml(ports),
@@ -234,6 +242,17 @@ impl BrokerBuilder {
         xml
     }
 
+    fn usage_xml(&self) -> String {
+        let fail = self.store.is_some_and(|(_, full)| full == FullStore::Fail);
+        let memory = self.memory.map(|limit| format!(r#"<memoryUsage><memoryUsage limit="{limit}"/></memoryUsage>"#));
+        let store = self.store.map(|(limit, _)| format!(r#"<storeUsage><storeUsage limit="{limit}"/></storeUsage>"#));
+        let limits: String = memory.into_iter().chain(store).collect();
+        if limits.is_empty() {
+            return limits;
+        }
+        format!(r#"<systemUsage><systemUsage sendFailIfNoSpace="{fail}">{limits}</systemUsage></systemUsage>"#)
+    }
+
     fn connectors_xml(&self, ports: &BTreeMap<String, u16>) -> String {
         let frame = format!("wireFormat.maxFrameSize={}", self.max_frame);
         let openwire = format!("{frame}{}", self.openwire_options);
@@ -261,14 +280,6 @@ fn ssl_xml(certificates: &Certificates) -> String {
   trustStore="file:{store}" trustStorePassword="{password}"/></sslContext>"#,
         store = certificates.server_keystore().display(),
         password = Certificates::PASSWORD
-    )
-}
-
-fn usage_xml((bytes, full): (u64, FullStore)) -> String {
-    let fail = full == FullStore::Fail;
-    format!(
-        r#"<systemUsage><systemUsage sendFailIfNoSpace="{fail}">
-<storeUsage><storeUsage limit="{bytes}"/></storeUsage></systemUsage></systemUsage>"#
     )
 }
 

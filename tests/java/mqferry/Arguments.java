@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** `--name value` and `--flag` arguments; anything unknown ends the program with status 2. */
+/** `--name value` and `--flag` arguments, of which the last counts; anything unknown ends the program with status 2. */
 final class Arguments {
     private final Map<String, List<String>> values = new HashMap<>();
 
@@ -29,7 +29,8 @@ final class Arguments {
     }
 
     String get(String name, String otherwise) {
-        return has(name) ? values.get(name).get(0) : otherwise;
+        List<String> given = all(name);
+        return given.isEmpty() ? otherwise : given.get(given.size() - 1);
     }
 
     long number(String name, long otherwise) {
