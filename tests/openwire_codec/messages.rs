@@ -111,12 +111,14 @@ fn element() -> impl Strategy<Value = Value> {
 
 fn body() -> impl Strategy<Value = Body> {
     let entries = proptest::collection::btree_map("[ -~€\u{1F600}]{1,8}", element(), 0..6);
+    // a byte array in a stream is refused: AMQP readers would never get it
+    let item = element().prop_filter("no bytes", |value| !matches!(value, Value::Bytes(_)));
     prop_oneof![
         Just(Body::Empty),
         text().prop_map(Body::Text),
         proptest::collection::vec(any::<u8>(), 0..200).prop_map(|bytes| Body::Bytes(bytes.into())),
         entries.prop_map(|entries| Body::Map(entries.into_iter().map(|(name, value)| Entry { name, value }).collect())),
-        proptest::collection::vec(element(), 0..8).prop_map(Body::Stream),
+        proptest::collection::vec(item, 0..8).prop_map(Body::Stream),
     ]
 }
 

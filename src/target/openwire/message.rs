@@ -12,6 +12,8 @@ use crate::mapping::Publication;
 use crate::mapping::publication::{Body, Entry, Value};
 use crate::target::Refusal;
 
+/// See [`class`].
+const CLASS: &str = "JMS_AMQP_MA_x-opt-jms-msg-type";
 /// MQRC_NOT_CONVERTED.
 const NOT_CONVERTED: i32 = 2119;
 
@@ -34,8 +36,10 @@ pub fn to_openwire(
     if let Some(text) = spoiled(&publication) {
         return Err(Refusal { reason: NOT_CONVERTED, text });
     }
+    let mut properties = properties(publication.properties)?;
+    properties.0.extend(class(&publication.body));
     let mut message = Message::with_content(&content(publication.body))?;
-    message.set_properties(&properties(publication.properties)?)?;
+    message.set_properties(&properties)?;
     let fields = &mut message.fields;
     fields.producer_id.clone_from(&id.producer_id);
     fields.message_id = Some(MessageId { text_view: publication.message_id, ..id });
@@ -56,13 +60,15 @@ pub fn to_openwire(
 }
 
 /// Reads a message as a publication. Names and values that no publication has become text: a property that is a map or
-/// list as JSON, one of bytes as hex digits. A blob message has no body.
+/// list as JSON, one of bytes as hex digits. A blob message has no body; the property that names the class for AMQP readers
+/// is left out.
 ///
 /// # Errors
 /// When properties or body cannot be read.
 pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeError> {
     let Some(destination) = message.destination.clone() else { return Ok(None) };
-    let properties = message.properties()?.0.into_iter().map(|(name, value)| (name, property(value)));
+    let properties = message.properties()?.0.into_iter();
+    let properties = properties.filter(|(name, _)| name != CLASS).map(|(name, value)| (name, property(value)));
     Ok(Some(Publication {
         destination,
         persistent: message.persistent,
@@ -93,10 +99,27 @@ pub fn jms_message_id(id: &MessageId) -> Option<String> {
     }
 }
 
-/// What of a publication would not reach its readers as it is; text.
+/// What of a publication would not reach its readers as it is; seen on 5.19.1.
 pub(super) fn spoiled(publication: &Publication) -> Option<String> {
-    let _ = publication;
-    None
+    match &publication.body {
+        // The broker's AMQP connector cannot write one: every AMQP reader of the queue gets nothing from then on.
+        Body::Stream(items) if items.iter().any(|item| matches!(item, Value::Bytes(_))) => {
+            Some("a stream with a byte array does not pass ActiveMQ's AMQP connector".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The JMS class where an AMQP reader could not tell it from the body. The broker makes of this property the annotation
+/// that such readers know, as it makes this property of the annotation when we send over AMQP.
+fn class(body: &Body) -> Option<(String, Primitive)> {
+    let class = match body {
+        Body::Empty => 0,
+        Body::Map(_) => 2,
+        Body::Stream(_) => 4,
+        Body::Text(_) | Body::Bytes(_) | Body::Object(_) => return None,
+    };
+    Some((CLASS.to_owned(), Primitive::Byte(class)))
 }
 
 fn content(body: Body) -> Content {
