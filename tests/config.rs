@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use mqferry::channel::Dialect;
 use mqferry::channel::definition::ChannelType;
 use mqferry::config::{self, Plan, Problems};
-use mqferry::mapping::{BodyMode, Destination};
+use mqferry::mapping::{BodyMode, Destination, UnknownReply};
 use mqferry::target::address::BrokerAddress;
 
 fn files(prefix: &str) -> Vec<PathBuf> {
@@ -62,6 +62,7 @@ fn what_is_left_out_has_the_defaults_of_mq_where_mq_has_one() {
     assert_eq!(plan.listener.to_string(), "0.0.0.0:1414");
     assert_eq!(plan.admin.to_string(), "127.0.0.1:9157");
     assert_eq!(plan.deadq, Destination::Queue("MQFERRY.DLQ".into()));
+    assert_eq!((plan.policy.qmgrs.len(), plan.policy.unknown_reply), (0, UnknownReply::Reject));
     assert!(plan.broker.login.is_none());
     let channel = plan.channel("QM1.TO.AMQGW").unwrap();
     // BATCHSZ, HBINT and SEQWRAP are IBM's; MAXMSGL is the design's, for a gateway shall not be the narrow place.
@@ -75,6 +76,11 @@ fn every_key_is_read() {
     assert_eq!(plan.name, "AMQGW");
     assert_eq!(plan.policy.name, "AMQGW");
     assert_eq!(plan.policy.aliases, ["QM2", "QM3"]);
+    assert_eq!(
+        (plan.policy.qmgrs.as_slice(), plan.policy.unknown_reply),
+        (&["QM1".into(), "QM4".into()][..], UnknownReply::Drop)
+    );
+    assert_eq!((plan.broker.name.as_str(), plan.policy.broker.as_str()), ("payments", "payments"));
     assert_eq!(plan.deadq, Destination::Queue("UNDELIVERED".into()));
     assert_eq!(plan.listener.to_string(), "[::]:1515");
     assert_eq!(plan.admin.to_string(), "127.0.0.1:9000");

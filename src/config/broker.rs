@@ -19,9 +19,10 @@ pub(super) fn read(
     let url = url(&mut section, report);
     let login = login(&mut section, report, environment);
     let tls = tls(&mut section, report, url.as_ref().map(|(_, address)| address));
+    let name = section.text(report, "name").map(|text| text.value).unwrap_or_default();
     section.finish(report, &[]);
     let (url, address) = url?;
-    Some(BrokerPlan { url, address, login, tls })
+    Some(BrokerPlan { url, address, name, login, tls })
 }
 
 fn url(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<(String, BrokerAddress)> {

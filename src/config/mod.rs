@@ -24,7 +24,7 @@ pub use secret::Secret;
 use problem::Report;
 use section::Section;
 
-use crate::mapping::{Destination, Policy};
+use crate::mapping::{Destination, Policy, UnknownReply};
 
 /// Where environment variables come from; tests hand in their own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -80,12 +80,9 @@ pub fn read(file: &str, text: &str, environment: Environment<'_>) -> Result<Plan
     }
     let mut root = Section::root(document.get_ref());
     let name = qmgr_name(&mut root, &mut report);
-    let aliases = root.texts(&mut report, "aliases");
-    for alias in &aliases {
-        if let Err(problem) = names::check(&alias.value, names::OBJECT_NAME_LENGTH) {
-            report.at(&alias.span, "aliases", problem);
-        }
-    }
+    let aliases = qmgr_names(&mut root, &mut report, "aliases");
+    let qmgrs = qmgr_names(&mut root, &mut report, "qmgrs");
+    let unknown_reply = route::option(&mut root, &mut report, "unknown_reply", UnknownReply::WORDS);
     let deadq = deadq(&mut root, &mut report);
     let listener = address(&mut root, &mut report, "listener", DEFAULT_LISTENER);
     let broker = broker::read(&mut root, &mut report, environment);
@@ -97,12 +94,7 @@ pub fn read(file: &str, text: &str, environment: Environment<'_>) -> Result<Plan
     match (name, broker, report.is_empty()) {
         (Some(name), Some(broker), true) => Ok(Plan {
             file: file.into(),
-            policy: Policy {
-                name: name.clone(),
-                aliases: aliases.into_iter().map(|alias| alias.value).collect(),
-                routes,
-                ..Policy::default()
-            },
+            policy: Policy { name: name.clone(), aliases, routes, broker: broker.name.clone(), qmgrs, unknown_reply },
             name,
             deadq,
             listener,
@@ -123,6 +115,17 @@ fn qmgr_name(root: &mut Section<'_>, report: &mut Report<'_>) -> Option<String> 
         report.at(&name.span, "name", problem);
     }
     Some(name.value)
+}
+
+/// Names of queue managers under `key`.
+fn qmgr_names(root: &mut Section<'_>, report: &mut Report<'_>, key: &'static str) -> Vec<String> {
+    let names = root.texts(report, key);
+    for name in &names {
+        if let Err(problem) = names::check(&name.value, names::OBJECT_NAME_LENGTH) {
+            report.at(&name.span, key, problem);
+        }
+    }
+    names.into_iter().map(|name| name.value).collect()
 }
 
 fn deadq(root: &mut Section<'_>, report: &mut Report<'_>) -> Destination {

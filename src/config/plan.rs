@@ -25,7 +25,7 @@ pub struct Plan {
     pub admin: SocketAddr,
     /// `[[channel]]`, in the order of the file; no two of one name.
     pub channels: Vec<Definition>,
-    /// `name`, `aliases` and `[[route]]`, as the mapping asks for them for each message.
+    /// `name`, `aliases`, `qmgrs`, `unknown_reply`, `[broker] name` and `[[route]]`, as the mapping asks for them for each message.
     pub policy: Policy,
 }
 
@@ -36,6 +36,8 @@ pub struct BrokerPlan {
     pub url: String,
     /// The same, read.
     pub address: BrokerAddress,
+    /// `name`: what ids that this broker made are told from another broker's by; blank unless it was given.
+    pub name: String,
     /// `user`, with what `password_file` or `password_env` hold.
     pub login: Option<Login>,
     /// Files for TLS; all none for an address without TLS.

@@ -48,15 +48,30 @@ fn treatment(section: &mut Section<'_>, report: &mut Report<'_>) -> Treatment {
         rfh2: option(section, report, "rfh2", Rfh2Mode::WORDS),
         unencodable: option(section, report, "unencodable", Unencodable::WORDS),
         segments: option(section, report, "segments", Segments::WORDS),
-        cod: option(section, report, "cod", CodMode::WORDS),
+        cod: cod(section, report),
         group_close: option(section, report, "group_close", GroupClose::WORDS),
         ccsid,
         encoding: section.number(report, "encoding", 273..=785, "").unwrap_or(careful.encoding),
     }
 }
 
+/// The word that is still to come is known, so that nobody takes it for a slip.
+fn cod(section: &mut Section<'_>, report: &mut Report<'_>) -> CodMode {
+    let cod = option(section, report, "cod", CodMode::WORDS);
+    if let (CodMode::Advisory, Some(place)) = (cod, section.place_of("cod")) {
+        let problem = "\"advisory\" is not there in this version; write reject, or at-arrival if that will do";
+        report.at(&place, &section.key("cod"), problem);
+    }
+    cod
+}
+
 /// One of the words, or the default.
-fn option<T: FromStr + Default>(section: &mut Section<'_>, report: &mut Report<'_>, key: &str, words: &[&str]) -> T {
+pub(super) fn option<T: FromStr + Default>(
+    section: &mut Section<'_>,
+    report: &mut Report<'_>,
+    key: &str,
+    words: &[&str],
+) -> T {
     let Some(text) = section.text(report, key) else { return T::default() };
     text.value.parse().unwrap_or_else(|_| {
         let problem = format!("{:?} is unknown; write {}", text.value, one_of(words));

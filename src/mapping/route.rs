@@ -23,16 +23,6 @@ pub struct Policy {
     pub unknown_reply: UnknownReply,
 }
 
-/// A message asks for replies at a queue manager that no channel of ours leads to (mapping rules, section 5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum UnknownReply {
-    /// It goes to the dead-letter queue, MQRC 2087: a request that nobody can answer is better not begun.
-    #[default]
-    Reject,
-    /// It is published without a reply address, with a note.
-    Drop,
-}
-
 /// One route. A condition that is absent always holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
@@ -82,7 +72,7 @@ impl Default for Treatment {
     }
 }
 
-/// The policies of a route: an enum of words, each an option in the configuration.
+/// Policies: an enum of words each, an option in the configuration.
 macro_rules! policies {
     ($($(#[$about:meta])* $name:ident, $key:literal { $($(#[$doc:meta])* $option:ident = $word:literal,)* })*) => {
         $(
@@ -156,6 +146,14 @@ policies! {
         AtArrival = "at-arrival",
         /// The confirmation is sent when the broker's advisory says that the message was consumed.
         Advisory = "advisory",
+    }
+    /// A message asks for replies at a queue manager that no channel of ours leads to (mapping rules, section 5).
+    UnknownReply, "unknown_reply" {
+        /// It goes to the dead-letter queue, MQRC 2087: a request that nobody can answer is better not begun.
+        #[default]
+        Reject = "reject",
+        /// It is published without a reply address, with a note.
+        Drop = "drop",
     }
     /// The end of a group, as ActiveMQ would be told of it (mapping rules, section 7).
     GroupClose, "group_close" {
