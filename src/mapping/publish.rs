@@ -117,7 +117,7 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
     confirmations(md.report, routed.treatment.cod, &mut to);
     set_folders(&folders, &mut to);
     let (mut properties, notes) = to.finish();
-    let (message_id, said_reply) = ours_from_mq(envelope, policy, &mut properties);
+    let (message_id, said_reply) = ours_from_mq(envelope, policy, &mut properties)?;
     let mut publication = Publication {
         destination: routed.destination.clone(),
         persistent,
@@ -140,11 +140,14 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
 
 /// What we put into the message when it went to MQ: the id that its MsgId was derived from, a reply address that MQ has no
 /// field for, and the gateways that it went through, to which we come, or from which we go.
+///
+/// # Errors
+/// Where we are among these, and another after us: it would go round for ever.
 fn ours_from_mq(
     envelope: &Envelope,
     policy: &Policy,
     properties: &mut BTreeMap<String, Value>,
-) -> (Option<String>, Option<Destination>) {
+) -> Result<(Option<String>, Option<Destination>), Unmappable> {
     let md = &envelope.md;
     let mut take = |name: &str, fits: &dyn Fn(&str) -> bool| match properties.get(name) {
         Some(Value::String(text)) if fits(text) => match properties.remove(name) {
@@ -157,11 +160,21 @@ fn ours_from_mq(
     let topic = |text: &str| text.parse().ok().filter(|to| matches!(to, Destination::Topic(_)));
     let reply_to = take(REPLY_TO, &|text| md.reply_to_q.is_blank(envelope.coding) && topic(text).is_some());
     let hops = take(HOPS, &|_| true).unwrap_or_default();
+    if hops::is_loop(&hops, &policy.name) {
+        return Err(Unmappable {
+            reason: reason::LOOPING,
+            field: HOPS,
+            text: format!(
+                "the message goes round: it went by way of {hops}, and {} carried it before; mend the routes between them",
+                policy.name
+            ),
+        });
+    }
     let crossed = hops::crossed(&hops, &policy.name);
     if !crossed.trim().is_empty() {
         properties.insert(HOPS.to_owned(), Value::String(crossed));
     }
-    (message_id.or_else(|| id::optional_text(&md.msg_id)), reply_to.as_deref().and_then(topic))
+    Ok((message_id.or_else(|| id::optional_text(&md.msg_id)), reply_to.as_deref().and_then(topic)))
 }
 
 /// The names of the transmission header where the destination does not tell them.

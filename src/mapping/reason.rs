@@ -10,6 +10,8 @@ pub const UNKNOWN_REMOTE_Q_MGR: i32 = 2087;
 pub const NOT_CONVERTED: i32 = 2119;
 /// MQRC: a name with characters that names cannot have.
 pub const OBJECT_NAME_ERROR: i32 = 2152;
+/// MQRC: a message goes round (IBM says it of publications).
+pub const LOOPING: i32 = 2541;
 /// MQFB: the message expired.
 pub const EXPIRATION: i32 = 258;
 /// MQFB: the message arrived.
@@ -159,6 +161,7 @@ const NAMES: &[(i32, &str)] = &[
     (2538, "MQRC_HOST_NOT_AVAILABLE"),
     (2539, "MQRC_CHANNEL_CONFIG_ERROR"),
     (2540, "MQRC_UNKNOWN_CHANNEL_NAME"),
+    (2541, "MQRC_LOOPING_PUBLICATION"),
 ];
 
 #[cfg(test)]

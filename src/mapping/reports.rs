@@ -3,7 +3,9 @@
 use crate::message::constants::{appl_type, msg_type, report};
 use crate::message::{Chars, Coding, Envelope, Md, Xqh};
 
-use super::{MqMessage, reason};
+use super::{
+    BodyMode, CodMode, Mapped, MqMessage, Policy, Routed, Treatment, Unmappable, Value, map_to, properties, reason,
+};
 
 /// What happened to a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +18,67 @@ pub enum Event {
     Expired,
     /// It cannot be delivered, for this reason code.
     Failed(i32),
+}
+
+/// Whether a message asks for any report that we can make, and says where it goes.
+pub fn asks(original: &Envelope) -> bool {
+    const ANY: i32 = report::COA | report::COD | report::EXPIRATION | report::EXCEPTION;
+    original.md.report & ANY != 0 && !original.md.reply_to_q.is_blank(original.coding)
+}
+
+/// Whether its sender wants it thrown away, and not put to a dead-letter queue, if it cannot be delivered.
+pub fn discards(original: &Envelope) -> bool {
+    original.md.report & report::DISCARD_MSG != 0
+}
+
+/// What there is to report once a message is where it went: at its destination, or `lost`.
+pub fn events(original: &Envelope, policy: &Policy, lost: Option<Event>) -> Vec<Event> {
+    match (lost, cod(original, policy)) {
+        (Some(event), _) => vec![event],
+        (None, CodMode::AtArrival) => vec![Event::Arrived, Event::Delivered],
+        (None, _) => vec![Event::Arrived],
+    }
+}
+
+/// Whether a message asks for confirmation on delivery and its route says that none is sent.
+pub fn is_unconfirmed(original: &Envelope, policy: &Policy) -> bool {
+    original.md.report & report::COD != 0 && cod(original, policy) == CodMode::Reject
+}
+
+fn cod(original: &Envelope, policy: &Policy) -> CodMode {
+    let routed = original.xqh.as_ref().and_then(|xqh| {
+        let name = |field: &Chars<48>| field.text(original.coding);
+        policy.route(&name(&xqh.remote_q_name), &name(&xqh.remote_q_mgr_name)).ok()
+    });
+    routed.map(|routed| routed.treatment.cod).unwrap_or_default()
+}
+
+/// A report as a publication, for the destination that replies have: a queue of ours, or `queue://MQ.<queue manager>.<queue>`,
+/// which a sending channel drains. `spoiled` says why the target would spoil any form but bytes.
+///
+/// # Errors
+/// Where the reply queue is none that we can reach.
+pub fn publish(report: &Envelope, policy: &Policy, spoiled: Option<&str>, now_ms: i64) -> Result<Mapped, Unmappable> {
+    let name = |field: fn(&Xqh) -> &Chars<48>| {
+        report.xqh.as_ref().map(|xqh| field(xqh).text(report.coding)).unwrap_or_default()
+    };
+    let (queue, qmgr) = (name(|xqh| &xqh.remote_q_name), name(|xqh| &xqh.remote_q_mgr_name));
+    let mut routed = if policy.is_us(&qmgr) {
+        policy.route(&queue, &qmgr)?
+    } else {
+        Routed { destination: policy.reply_route(&queue, &qmgr)?, treatment: Treatment::default(), route: None }
+    };
+    if spoiled.is_some() {
+        routed.treatment.body = BodyMode::Bytes;
+    }
+    let mut mapped = map_to(report, &routed, policy, now_ms)?;
+    let properties = &mut mapped.publication.properties;
+    // It begins its way here.
+    properties.remove(properties::HOPS);
+    if let Some(why) = spoiled {
+        properties.insert("MQFERRY_BodyKept".to_owned(), Value::String(why.to_owned()));
+    }
+    Ok(mapped)
 }
 
 /// Bytes of data that go with a report "with data".

@@ -7,8 +7,8 @@ use super::link::Stream;
 use super::memory::Room;
 use super::undelivered::{Failed, Unsettled, as_broken};
 use crate::channel::{Input, MessageFrame, Output, Stopped, SyncRecord};
-use crate::mapping::{Mapped, Original, reason};
-use crate::message::Envelope;
+use crate::mapping::reports::{self, Event};
+use crate::mapping::{Mapped, Original, Publication, reason};
 use crate::target::{Outcome, Target, Unit};
 use crate::wire::{Luwid, StatusCode};
 
@@ -128,30 +128,46 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
     async fn deliver(&mut self, mut frame: MessageFrame, room: Option<Room>) -> Result<(), Failed> {
         join(&mut frame.parts);
         let gateway = self.instance.gateway;
-        let envelope = Envelope::parse(frame.parts.clone(), frame.byte_order, i32::from(frame.ccsid));
-        let (publication, dead) = match envelope {
-            Ok(envelope) => match gateway.publication(&envelope) {
+        let mut item = Unsettled::new(frame, room);
+        let envelope = item.envelope();
+        let publication = match &envelope {
+            Ok(envelope) => match gateway.publication(envelope, item.came_at_ms()) {
                 Ok(Mapped { publication, notes }) => {
                     if !notes.is_empty() {
-                        let (channel, sequence) = (self.instance.name(), frame.sequence);
+                        let (channel, sequence) = (self.instance.name(), item.sequence());
                         tracing::debug!(channel, sequence, ?notes, "approximated");
                     }
-                    (publication, false)
+                    Some(publication)
                 }
                 Err(unmappable) => {
-                    let original = Original::Parsed(&envelope);
-                    (self.bury(&frame, &original, unmappable.reason, &unmappable.to_string()), true)
+                    let original = Original::Parsed(envelope);
+                    item.is_lost(Event::Failed(unmappable.reason));
+                    self.bury(item.frame(), &original, unmappable.reason, &unmappable.to_string())
                 }
             },
-            Err(broken) => (self.bury(&frame, &as_broken(&frame), reason::XMIT_Q_MSG_ERROR, &broken.to_string()), true),
+            Err(broken) => {
+                item.is_lost(Event::Failed(reason::XMIT_Q_MSG_ERROR));
+                let frame = item.frame();
+                self.bury(frame, &as_broken(frame), reason::XMIT_Q_MSG_ERROR, &broken.to_string())
+            }
         };
-        let index = self.unsettled.len();
-        self.unsettled.push(Unsettled::new(frame, &publication, dead, room));
-        self.unit.stage(index, publication).await?;
+        item.asks = envelope.is_ok_and(|envelope| reports::asks(&envelope));
+        self.stage(item, publication).await?;
         if self.instance.careful {
             self.settle().await?;
         }
         self.instance.resume();
+        Ok(())
+    }
+
+    /// Stages what a message became, if it became anything.
+    pub(super) async fn stage(&mut self, mut item: Unsettled, publication: Option<Publication>) -> Result<(), Failed> {
+        let index = self.unsettled.len();
+        item.staged_to(publication.as_ref());
+        self.unsettled.push(item);
+        if let Some(publication) = publication {
+            self.unit.stage(index, publication).await?;
+        }
         Ok(())
     }
 
@@ -183,7 +199,7 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
                 self.instance.handle(Input::RolledBack(StatusCode::BATCH_FAILURE, why.to_owned()));
             }
             Failed::Overtaken => {
-                let messages = self.unsettled.into_iter().map(Unsettled::into_message).collect();
+                let messages = self.unsettled.into_iter().filter_map(Unsettled::into_message).collect();
                 return Ended::Again(Start { messages, commit });
             }
         }

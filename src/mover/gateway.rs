@@ -76,13 +76,23 @@ impl<T> Gateway<T> {
 }
 
 impl<T: Target> Gateway<T> {
-    /// What a message becomes; in bytes where the target would spoil the form that its own headers ask for.
-    pub(super) fn publication(&self, envelope: &Envelope) -> Result<Mapped, Unmappable> {
-        let (policy, now_ms) = (&self.settings.policy, crate::clock::wall_ms());
+    /// What a message becomes that came at `now_ms`; in bytes where the target would spoil the form that its own headers ask for.
+    pub(super) fn publication(&self, envelope: &Envelope, now_ms: i64) -> Result<Mapped, Unmappable> {
+        let policy = &self.settings.policy;
         let mapped = mapping::publish(envelope, policy, now_ms)?;
         match self.target.carries(&mapped.publication) {
             Ok(()) => Ok(mapped),
             Err(why) => mapping::publish_as_bytes(envelope, policy, now_ms, &why),
+        }
+    }
+
+    /// The same of a report that we made.
+    pub(super) fn report(&self, report: &Envelope, now_ms: i64) -> Result<Mapped, Unmappable> {
+        let policy = &self.settings.policy;
+        let mapped = mapping::reports::publish(report, policy, None, now_ms)?;
+        match self.target.carries(&mapped.publication) {
+            Ok(()) => Ok(mapped),
+            Err(why) => mapping::reports::publish(report, policy, Some(&why), now_ms),
         }
     }
 }

@@ -15,6 +15,7 @@ mod memory;
 mod orders;
 mod report;
 mod running;
+mod sender_reports;
 mod undelivered;
 
 pub use gateway::{Handle, Settings, start};

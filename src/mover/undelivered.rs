@@ -4,6 +4,9 @@
 //! Messages are staged ahead of their answers. If one is refused for now and a later one to the same destination was
 //! taken, putting it again would change their order: then the unit is rolled back and the whole batch staged once more,
 //! each message waiting for its answer, and so for the rest of the connection.
+//!
+//! A message that expires while it waits is thrown away, and so is one that its sender wants discarded; senders are told if
+//! they asked for that ([`super::sender_reports`]).
 
 use std::time::Duration;
 
@@ -13,29 +16,76 @@ use super::memory::Room;
 use super::orders;
 use crate::admin::ChannelStatus;
 use crate::channel::{Definition, MessageFrame};
+use crate::mapping::reports::{self, Event};
 use crate::mapping::{self, Destination, Mapped, Original, Publication, reason};
-use crate::message::Envelope;
+use crate::message::{BrokenEnvelope, Envelope};
 use crate::target::{Refusal, Target, TargetError, Unit};
 use crate::wire::ByteOrder;
 
 /// A staged message that the target has not yet answered for. Its bytes are kept: a refusal needs them again.
 pub(super) struct Unsettled {
     frame: MessageFrame,
-    destination: Destination,
-    /// It is on its way to the dead-letter queue already.
-    dead: bool,
+    /// Where it was staged to; none: nowhere, it is thrown away.
+    destination: Option<Destination>,
+    /// Why it is not on its way to its own destination any more.
+    lost: Option<Event>,
+    /// It asks for reports.
+    pub(super) asks: bool,
+    /// It is a report that we made, and did not come over the channel.
+    is_report: bool,
+    /// Milliseconds since 1970.
+    came_at_ms: i64,
     /// How often it was put again.
     retries: u32,
     room: Option<Room>,
 }
 
 impl Unsettled {
-    pub(super) fn new(frame: MessageFrame, staged: &Publication, dead: bool, room: Option<Room>) -> Self {
-        Self { frame, destination: staged.destination.clone(), dead, retries: 0, room }
+    /// A message that came just now.
+    pub(super) fn new(frame: MessageFrame, room: Option<Room>) -> Self {
+        let came_at_ms = crate::clock::wall_ms();
+        Self { frame, destination: None, lost: None, asks: false, is_report: false, came_at_ms, retries: 0, room }
     }
 
-    pub(super) fn into_message(self) -> (MessageFrame, Option<Room>) {
-        (self.frame, self.room)
+    /// A report of ours.
+    pub(super) fn report(frame: MessageFrame) -> Self {
+        Self { is_report: true, ..Self::new(frame, None) }
+    }
+
+    /// The message, to be staged once more; none of a report, which is made anew with its message.
+    pub(super) fn into_message(self) -> Option<(MessageFrame, Option<Room>)> {
+        (!self.is_report).then_some((self.frame, self.room))
+    }
+
+    pub(super) fn frame(&self) -> &MessageFrame {
+        &self.frame
+    }
+
+    pub(super) fn sequence(&self) -> i32 {
+        self.frame.sequence
+    }
+
+    pub(super) fn came_at_ms(&self) -> i64 {
+        self.came_at_ms
+    }
+
+    /// What became of it, if it did not go to its destination.
+    pub(super) fn lost(&self) -> Option<Event> {
+        self.lost
+    }
+
+    /// It does not go to its destination.
+    pub(super) fn is_lost(&mut self, event: Event) {
+        self.lost = Some(event);
+    }
+
+    pub(super) fn staged_to(&mut self, publication: Option<&Publication>) {
+        self.destination = publication.map(|publication| publication.destination.clone());
+    }
+
+    /// The message taken apart.
+    pub(super) fn envelope(&self) -> Result<Envelope, BrokenEnvelope> {
+        Envelope::parse(self.frame.parts.clone(), self.frame.byte_order, i32::from(self.frame.ccsid))
     }
 }
 
@@ -76,16 +126,23 @@ impl From<TargetError> for Failed {
 }
 
 impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
-    /// Waits for all answers; what was refused is put again or goes to the dead-letter queue, in the same unit of work.
+    /// Waits for all answers; what was refused is put again or goes to the dead-letter queue, and what senders asked to be told
+    /// of it is said, in the same unit of work.
     pub(super) async fn settle(&mut self) -> Result<(), Failed> {
         loop {
             let refused = self.unit.settle().await?;
             if refused.is_empty() {
-                self.unsettled.clear();
-                return Ok(());
+                let settled = std::mem::take(&mut self.unsettled);
+                if self.report_on(&settled).await? {
+                    return Ok(());
+                }
+                continue;
             }
             let mut again = Vec::new();
             for (index, refusal) in &refused {
+                if self.has_expired(*index) {
+                    continue;
+                }
                 if !self.is_worth_a_retry(*index, refusal) {
                     self.give_up(*index, refusal).await?;
                 } else if !self.is_overtaken(*index, &refused) {
@@ -101,24 +158,50 @@ impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
             if let Some((index, refusal)) = again.first() {
                 self.pause(*index, refusal).await?;
                 for (index, refusal) in again {
-                    self.put_again(index, refusal).await?;
+                    if !self.has_expired(index) {
+                        self.put_again(index, refusal).await?;
+                    }
                 }
             }
         }
+    }
+
+    /// Whether a refused message's time ran out while it waited: then it is thrown away, as a queue manager does.
+    fn has_expired(&mut self, index: usize) -> bool {
+        let now_ms = crate::clock::wall_ms();
+        let Some(item) = self.unsettled.get_mut(index).filter(|item| item.lost.is_none()) else { return false };
+        let Ok(envelope) = item.envelope() else { return false };
+        let tenths = i64::from(envelope.md.expiry);
+        if tenths <= 0 || now_ms < item.came_at_ms.saturating_add(tenths * 100) {
+            return false;
+        }
+        item.lost = Some(Event::Expired);
+        let sequence = item.frame.sequence;
+        let line =
+            format!("channel {}: a message expired while its queue took none, and is gone", self.instance.name());
+        if let Some(line) = self.instance.gateway.note(&line) {
+            tracing::warn!(sequence, "{line}");
+        }
+        true
     }
 
     fn is_worth_a_retry(&self, index: usize, refusal: &Refusal) -> bool {
         let retry = self.instance.retry;
         let in_time = self.instance.patience().is_none_or(|patience| self.paused + retry.interval <= patience);
         let item = self.unsettled.get(index);
-        reason::may_pass(refusal.reason) && in_time && item.is_some_and(|item| !item.dead && item.retries < retry.count)
+        reason::may_pass(refusal.reason)
+            && in_time
+            && item.is_some_and(|item| item.lost.is_none() && item.retries < retry.count)
     }
 
     /// Whether a later message of the batch has gone to the same destination.
     fn is_overtaken(&self, index: usize, refused: &[(usize, Refusal)]) -> bool {
-        let Some(item) = self.unsettled.get(index) else { return false };
+        // Reports keep no order.
+        let Some(item) = self.unsettled.get(index).filter(|item| !item.is_report) else { return false };
         self.unsettled.iter().enumerate().skip(index + 1).any(|(later, other)| {
-            !other.dead && other.destination == item.destination && !refused.iter().any(|(index, _)| *index == later)
+            other.lost.is_none()
+                && other.destination == item.destination
+                && !refused.iter().any(|(index, _)| *index == later)
         })
     }
 
@@ -128,7 +211,8 @@ impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
         let interval = self.instance.retry.interval.max(Duration::from_millis(1));
         if self.paused.is_zero() {
             let (channel, partner) = (self.instance.name(), self.instance.partner());
-            let destination = self.unsettled.get(index).map(|item| item.destination.to_string()).unwrap_or_default();
+            let item = self.unsettled.get(index).and_then(|item| item.destination.as_ref());
+            let destination = item.map(Destination::to_string).unwrap_or_default();
             let line = format!(
                 "channel {channel} with {partner} is paused: {destination} takes no messages for now ({refusal}); it tries again every {} ms",
                 interval.as_millis()
@@ -152,9 +236,12 @@ impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
     async fn put_again(&mut self, index: usize, refusal: &Refusal) -> Result<(), Failed> {
         let Some(item) = self.unsettled.get_mut(index) else { return Err(never_staged(refusal)) };
         item.retries += 1;
-        let frame = item.frame.clone();
-        let envelope = Envelope::parse(frame.parts, frame.byte_order, i32::from(frame.ccsid));
-        match envelope.ok().and_then(|envelope| self.instance.gateway.publication(&envelope).ok()) {
+        let (gateway, came_at_ms) = (self.instance.gateway, item.came_at_ms);
+        let mapped = item.envelope().ok().and_then(|envelope| match item.is_report {
+            true => gateway.report(&envelope, came_at_ms).ok(),
+            false => gateway.publication(&envelope, came_at_ms).ok(),
+        });
+        match mapped {
             Some(Mapped { publication, .. }) => Ok(self.unit.stage(index, publication).await?),
             None => self.give_up(index, refusal).await,
         }
@@ -164,7 +251,7 @@ impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
     async fn give_up(&mut self, index: usize, refusal: &Refusal) -> Result<(), Failed> {
         let deadq = &self.instance.gateway.settings.deadq;
         let Some(item) = self.unsettled.get_mut(index) else { return Err(never_staged(refusal)) };
-        if item.dead {
+        if item.lost.is_some() {
             let sequence = item.frame.sequence;
             let text = format!("message {sequence} cannot be put to the dead-letter queue {deadq}: {refusal}");
             // A store that is full is full for that queue too: there is room again some day, and nothing to mend there.
@@ -174,31 +261,41 @@ impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
                 Failed::CannotStore(format!("{text}; mend that queue, the partner tries again"))
             });
         }
-        item.dead = true;
-        let frame = item.frame.clone();
-        let publication = match Envelope::parse(frame.parts.clone(), frame.byte_order, i32::from(frame.ccsid)) {
-            Ok(envelope) => self.bury(&frame, &Original::Parsed(&envelope), refusal.reason, &refusal.text),
-            Err(_) => self.bury(&frame, &as_broken(&frame), refusal.reason, &refusal.text),
-        };
-        Ok(self.unit.stage(index, publication).await?)
+        item.lost = Some(Event::Failed(refusal.reason));
+        let (frame, envelope) = (item.frame.clone(), item.envelope());
+        let original = envelope.as_ref().map_or_else(|_| as_broken(&frame), Original::Parsed);
+        match self.bury(&frame, &original, refusal.reason, &refusal.text) {
+            Some(publication) => Ok(self.unit.stage(index, publication).await?),
+            None => Ok(()),
+        }
     }
 
-    /// What goes to the dead-letter queue in place of a message.
+    /// What goes to the dead-letter queue in place of a message; none where its sender wants it thrown away instead.
     pub(super) fn bury(
         &mut self,
         frame: &MessageFrame,
         original: &Original<'_>,
         reason: i32,
         text: &str,
-    ) -> Publication {
+    ) -> Option<Publication> {
         let settings = &self.instance.gateway.settings;
+        if let Original::Parsed(envelope) = original
+            && reports::discards(envelope)
+        {
+            let line =
+                format!("channel {} discards a message, as its sender wants it then: {text}", self.instance.name());
+            if let Some(line) = self.instance.gateway.note(&line) {
+                tracing::warn!(sequence = frame.sequence, "{line}");
+            }
+            return None;
+        }
         let mapped = mapping::dead_letter(original, reason, text, &settings.deadq, crate::clock::wall_ms());
         self.dead_lettered += 1;
         let line = format!("channel {} dead-letters to {}: {text}", self.instance.name(), settings.deadq);
         if let Some(line) = self.instance.gateway.note(&line) {
             tracing::warn!(sequence = frame.sequence, "{line}");
         }
-        mapped.publication
+        Some(mapped.publication)
     }
 }
 

@@ -8,7 +8,6 @@ mod ibm_samples;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../support/target_contract.rs"]
-#[allow(dead_code, reason = "each test uses a part of it")]
 mod target_contract;
 #[path = "../support/transmission.rs"]
 mod transmission;

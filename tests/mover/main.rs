@@ -11,6 +11,7 @@ mod stage;
 mod callers;
 mod ending;
 mod manners;
+mod reports;
 mod retry;
 mod room;
 mod trouble;

@@ -15,7 +15,7 @@ async fn many_channels_with_large_messages_share_little_room() {
     const MESSAGES: u64 = 12;
     let name = |number: usize| format!("QM1.TO.GW.{number}");
     let text: String = (0..CHANNELS).map(|number| channel(&name(number), "")).collect();
-    let stage = Stage::with(Setup { text, memory: 256 * 1024 }).await;
+    let stage = Stage::with(Setup { text, memory: 256 * 1024, ..Setup::default() }).await;
     let folder = tempfile::tempdir().unwrap();
     let sends = (0..CHANNELS).map(|number| {
         let own = folder.path().join(number.to_string());
@@ -42,7 +42,7 @@ async fn many_channels_with_large_messages_share_little_room() {
 #[tokio::test]
 async fn messages_that_never_end_hold_up_only_large_ones() {
     let text: String = [CHANNEL, "SLOW.1", "SLOW.2", "SLOW.3"].iter().map(|name| channel(name, "")).collect();
-    let stage = Stage::with(Setup { text, memory: 8 << 20 }).await;
+    let stage = Stage::with(Setup { text, memory: 8 << 20, ..Setup::default() }).await;
     let mut slow = Vec::new();
     for name in ["SLOW.1", "SLOW.2", "SLOW.3"] {
         let mut caller = Caller::bound(stage.address(), name, "QM7").await;
@@ -61,7 +61,7 @@ async fn messages_that_never_end_hold_up_only_large_ones() {
 #[tokio::test]
 async fn a_channel_that_waits_for_room_can_be_taken_over() {
     let text = format!("{}{}", channel(CHANNEL, ""), channel("GREEDY", ""));
-    let stage = Stage::with(Setup { text, memory: 4 << 20 }).await;
+    let stage = Stage::with(Setup { text, memory: 4 << 20, ..Setup::default() }).await;
     let mut greedy = Caller::bound(stage.address(), "GREEDY", "QM7").await;
     greedy.say(&part(1, luwid(1), ControlFlags1::FIRST, &[0; 600], 4_000_000)).await;
     stage.until("it has the room", || stage.board.status("GREEDY").unwrap().bytsrcvd > 600).await;

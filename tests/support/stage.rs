@@ -39,13 +39,15 @@ pub struct Stage {
 pub struct Setup {
     /// `[[channel]]` sections and whatever else, in TOML.
     pub text: String,
+    /// Keys of the top of the file.
+    pub top: String,
     /// Bytes for messages in flight.
     pub memory: usize,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { text: channel(CHANNEL, ""), memory: 64 << 20 }
+        Self { text: channel(CHANNEL, ""), top: String::new(), memory: 64 << 20 }
     }
 }
 
@@ -56,7 +58,7 @@ pub fn channel(name: &str, more: &str) -> String {
 
 /// Starts a gateway named GW on any target.
 pub async fn gateway<T: Target>(setup: &Setup, target: T) -> (Handle, ChannelBoard, Metrics, Health) {
-    let text = format!("name = \"GW\"\n[broker]\nurl = \"embedded:unused\"\n{}", setup.text);
+    let text = format!("name = \"GW\"\n{}\n[broker]\nurl = \"embedded:unused\"\n{}", setup.top, setup.text);
     let plan = mqferry::config::read("test.toml", &text, &|_| None).unwrap();
     let metrics = Metrics::new().unwrap();
     let board = ChannelBoard::new(&plan.channels, &metrics);

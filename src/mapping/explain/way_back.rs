@@ -71,6 +71,10 @@ pub fn back(
         explain(bytes.clone(), &first, None, now_ms).map_err(|e| NoWayBack::Unreadable(e.to_string()))?;
     explained.way_back = Some(publication.clone());
     explained.notes = message.notes;
+    if message.returns {
+        let note = "this gateway published it and nobody sent it since: a sending channel that took it back would send it round for ever";
+        explained.notes.push(note.to_owned());
+    }
     if is_nowhere {
         explained.notes.push("the publication does not say where it goes: RemoteQName is blank".to_owned());
     }
