@@ -61,7 +61,7 @@ pub(crate) enum Victim {
     Broker,
     /// The broker, `kill -9`; the standby on the same store takes over.
     Failover,
-    /// SIGSTOP; another gateway takes over; SIGCONT when all is over.
+    /// SIGSTOP; another gateway takes over, and SIGCONT when all is over; or SIGCONT after a while, alone.
     FrozenGateway,
     /// RST on the gateway's connection to the broker.
     BrokerLink,

@@ -30,8 +30,8 @@ const WAVE: usize = 8;
 const COUNTED: usize = 60;
 /// Numbers of messages that a run may use.
 const NUMBERS: u64 = 1000;
-/// The broker that lives takes a silent AMQP connection for dead after this time; it was seen to be as quick (OpenWire's
-/// limit is the gateway's own, 5 s).
+/// The broker that lives takes a silent AMQP connection for dead after this time; over OpenWire it is the gateway that
+/// says for how long, five seconds.
 const IDLE: Duration = Duration::from_secs(6);
 /// Nothing moves for so long when an answer is lost and a limit must pass (30 s for a commit).
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -42,8 +42,8 @@ const FOLLOWED: Duration = Duration::from_secs(20);
 /// What holds for all runs of the ground.
 struct Field {
     table: Table,
-    /// From a death to the first confirm by the gateway that took over, by victim.
-    followed: BTreeMap<Victim, Vec<Duration>>,
+    /// From a death to the first confirm by the gateway that took over.
+    followed: BTreeMap<(Victim, Protocol), Vec<Duration>>,
     failed: usize,
     /// The number from which the next run's messages are numbered.
     next: u64,
@@ -116,7 +116,7 @@ impl Field {
             started.spawn(async move {
                 let _place = places.acquire_owned().await.unwrap();
                 let mut lane = reach(run, &ports, first).await;
-                strike(&mut lane);
+                strike(&mut lane).await;
                 finish(lane).await
             });
         }
@@ -202,7 +202,7 @@ impl Field {
                 continue;
             }
             if lane.was_taken_over() {
-                self.followed.entry(lane.run.victim).or_default().push(first_confirm);
+                self.followed.entry((lane.run.victim, lane.run.protocol)).or_default().push(first_confirm);
             }
             self.table.count(&lane.run);
             lane.done();
@@ -218,11 +218,11 @@ impl Field {
     /// What the runs had in common.
     fn tell(self, count: usize) {
         let Self { table, mut followed, failed, began, .. } = self;
-        for (victim, times) in &mut followed {
+        for ((victim, protocol), times) in &mut followed {
             times.sort_unstable();
             let (least, middle, most) = (times[0], times[times.len() / 2], times[times.len() - 1]);
             println!(
-                "followed after {victim:?}: {} times, {least:.1?} to {most:.1?}, half by {middle:.1?}",
+                "followed after {victim:?}, {protocol:?}: {} times, {least:.1?} to {most:.1?}, half by {middle:.1?}",
                 times.len()
             );
             let limit = if *victim == Victim::Gateway { FOLLOWED } else { 3 * IDLE + FOLLOWED };
@@ -311,14 +311,14 @@ async fn reach(run: Run, ports: &[u16], first: u64) -> Lane {
 /// Whether another gateway takes over.
 fn followed(run: &Run) -> bool {
     match run.victim {
-        Victim::FrozenGateway => true,
+        Victim::FrozenGateway => !run.other_way,
         Victim::Gateway | Victim::LostBrokerLink => run.other_way,
         _ => false,
     }
 }
 
 /// The death.
-fn strike(lane: &mut Lane) {
+async fn strike(lane: &mut Lane) {
     match lane.run.victim {
         Victim::Sender => lane.kill_sender(),
         Victim::Link => lane.cut_link(),
@@ -329,6 +329,13 @@ fn strike(lane: &mut Lane) {
             } else {
                 lane.gateway.start();
             }
+        }
+        Victim::FrozenGateway if lane.second.is_none() => {
+            lane.gateway.freeze();
+            lane.thaw();
+            // The broker has given it up when it wakes, over AMQP surely and over OpenWire perhaps.
+            tokio::time::sleep(2 * IDLE + 500 * lane.run.pause).await;
+            lane.gateway.thaw();
         }
         Victim::FrozenGateway => {
             lane.gateway.freeze();
@@ -358,10 +365,10 @@ fn strike(lane: &mut Lane) {
 /// Lets the run come to its end, and a gateway that was replaced wake up.
 async fn finish(mut lane: Lane) -> Through {
     let first_confirm = lane.finish().await;
-    if lane.run.victim == Victim::FrozenGateway {
-        lane.replaced.as_ref().expect("a frozen gateway").thaw();
-    }
-    if matches!(lane.run.victim, Victim::FrozenGateway | Victim::LostBrokerLink) && lane.replaced.is_some() {
+    if let Some(replaced) = lane.replaced.as_ref().filter(|_| lane.run.victim != Victim::Gateway) {
+        if lane.run.victim == Victim::FrozenGateway {
+            replaced.thaw();
+        }
         // What it held, and what it has to say now, goes to a broker that has given it up.
         lane.brokers[0].set_frozen(false);
         lane.brokers[0].idle(PATIENCE).await;
