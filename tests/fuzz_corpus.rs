@@ -33,3 +33,8 @@ fn envelopes() {
 fn rfh2s() {
     replay("rfh2", properties::rfh2);
 }
+
+#[test]
+fn openwire_frames() {
+    replay("openwire", properties::openwire);
+}

@@ -4,6 +4,8 @@
 use bytes::{Bytes, BytesMut};
 use mqferry::mapping::markup;
 use mqferry::message::{Chars, Coding, Description, Envelope, Rfh2};
+use mqferry::target::openwire::codec::{Command, Frames, Structure, Version};
+use mqferry::target::openwire::message::from_openwire;
 use mqferry::wire::{ByteOrder, Deframer, SegmentType};
 
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Big, ByteOrder::Little];
@@ -59,5 +61,42 @@ pub fn rfh2(data: &[u8]) {
         for text in rfh2.folder_texts(order).into_iter().flatten() {
             let _ = markup::read(&text, 1000);
         }
+    }
+}
+
+/// A stream of OpenWire frames; the first byte says of which version. What was read is written as bytes that read the
+/// same.
+pub fn openwire(data: &[u8]) {
+    let Some((&how, stream)) = data.split_first() else { return };
+    let Some(version) = Version::new(9 + i32::from(how & 3)) else { return };
+    let mut buffer = BytesMut::from(stream);
+    let mut frames = Frames::new(1 << 20);
+    while let Ok(Some(raw)) = frames.next(&mut buffer) {
+        let Ok(frame) = raw.decode(version) else { continue };
+        let _ = format!("{frame:?}");
+        let message = match &frame.command {
+            Command::Message(message) => Some(&**message),
+            Command::MessageDispatch(dispatch) => dispatch.message.as_deref(),
+            Command::DataResponse(response) => match &response.data {
+                Some(Structure::Command(command)) => match &**command {
+                    Command::Message(message) => Some(&**message),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        };
+        if let Some(message) = message {
+            let _ = (message.properties(), message.body(), from_openwire(message));
+        }
+        // a NUL of one byte is written as two, which may be too long for its length
+        let mut once = BytesMut::new();
+        if frame.encode(version, &mut once).is_err() {
+            continue;
+        }
+        let again = frames.next(&mut once.clone()).expect("a frame").expect("all of it");
+        let mut twice = BytesMut::new();
+        again.decode(version).expect("our own bytes").encode(version, &mut twice).expect("as before");
+        assert_eq!(once, twice, "{frame:?}");
     }
 }

@@ -9,6 +9,7 @@ mod support;
 #[path = "../support/target_contract.rs"]
 mod target_contract;
 
+mod dissector;
 mod interop;
 mod java;
 mod messages;

@@ -27,6 +27,7 @@ fn what_java_applications_write_is_read() {
         if seen.text.is_none() && seen.class == "TextMessage" {
             // a null text, which no publication has
             assert_eq!(message.body().unwrap(), Content::Text(None), "{about}");
+            assert_eq!(publication.properties.remove("MQFERRY_NullText"), Some(Value::Boolean(true)), "{about}");
             publication.body = Body::Empty;
             assert_same(&publication, &Received { class: "Message".into(), ..seen }, about);
         } else {

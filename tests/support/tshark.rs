@@ -1,4 +1,4 @@
-//! What tshark's MQ dissector, which knows nothing of us, reads in a conversation.
+//! What tshark's dissectors of MQ and of OpenWire, which know nothing of us, read in a conversation.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use super::pcap::{self, Conversation, SERVER_PORT};
 
-/// One segment as tshark shows it.
+/// One segment, or OpenWire frame, as tshark shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     /// Number of the packet that completed it, from 1.
@@ -133,11 +133,21 @@ pub(crate) fn assert_seen_as_intended(conversations: &[Conversation], seen: &[Se
 
 /// All segments of a pcap file, in the order in which tshark completes them.
 pub(crate) fn read(file: &Path) -> Vec<Seen> {
-    let decode_as = format!("tcp.port=={SERVER_PORT},mq");
+    // TCP reassembly on; the dissector's own joining of split messages off, for it would hide segments.
+    read_as("mq", &["mq.desegment:TRUE", "mq.reassembly:FALSE"], file)
+}
+
+/// All frames of a pcap file, read as OpenWire, in which tshark knows versions up to 9.
+pub(crate) fn read_openwire(file: &Path) -> Vec<Seen> {
+    read_as("openwire", &["openwire.desegment:TRUE"], file)
+}
+
+fn read_as(protocol: &str, preferences: &[&str], file: &Path) -> Vec<Seen> {
+    let decode_as = format!("tcp.port=={SERVER_PORT},{protocol}");
     let spawned = Command::new("tshark")
-        // TCP reassembly on; the dissector's own joining of split messages off, for it would hide segments.
-        .args(["-n", "-o", "tcp.desegment_tcp_streams:TRUE", "-o", "mq.desegment:TRUE", "-o", "mq.reassembly:FALSE"])
-        .args(["-d", &decode_as, "-T", "pdml", "-J", "mq _ws.malformed _ws.expert", "-r"])
+        .args(["-n", "-o", "tcp.desegment_tcp_streams:TRUE"])
+        .args(preferences.iter().flat_map(|preference| ["-o", preference]))
+        .args(["-d", &decode_as, "-T", "pdml", "-J", &format!("{protocol} _ws.malformed _ws.expert"), "-r"])
         .arg(file)
         .env("HOME", std::env::temp_dir())
         .stdout(Stdio::piped())
@@ -147,16 +157,16 @@ pub(crate) fn read(file: &Path) -> Vec<Seen> {
         Ok(child) => child,
         Err(error) => panic!("tshark cannot be run ({error}): install it with: apt-get install tshark"),
     };
-    let seen = parse(BufReader::new(child.stdout.take().unwrap()));
+    let seen = parse(BufReader::new(child.stdout.take().unwrap()), protocol);
     let status = child.wait().unwrap();
     assert!(status.success(), "tshark on {} ended with {status}", file.display());
     seen
 }
 
 /// Reads tshark's PDML, an element a line: packets, in them protocols, in them fields within fields.
-fn parse(from: impl BufRead) -> Vec<Seen> {
+fn parse(from: impl BufRead, protocol: &str) -> Vec<Seen> {
     let mut seen = Vec::<Seen>::new();
-    let (mut packet, mut ports, mut in_mq) = (0, (0, 0), false);
+    let (mut packet, mut ports, mut in_protocol) = (0, (0, 0), false);
     for line in from.split(b'\n') {
         let line = String::from_utf8_lossy(&line.expect("tshark's output is readable")).into_owned();
         let line = line.trim_start();
@@ -164,11 +174,11 @@ fn parse(from: impl BufRead) -> Vec<Seen> {
         if line.starts_with("<packet") {
             packet += 1;
         } else if line.starts_with("<proto ") {
-            in_mq = name == "mq";
+            in_protocol = name == protocol;
             if name == "tcp" {
                 ports = ports_of(&attribute(line, "showname"));
             }
-            if in_mq {
+            if in_protocol {
                 seen.push(segment(packet, ports));
             }
         } else if !line.starts_with("<field ") {
@@ -180,7 +190,7 @@ fn parse(from: impl BufRead) -> Vec<Seen> {
                 Some(segment) => segment.marks.push(mark),
                 None => seen.push(Seen { marks: vec![mark], ..segment(packet, ports) }),
             }
-        } else if in_mq && line.starts_with("<field ") {
+        } else if in_protocol && line.starts_with("<field ") {
             let segment = seen.last_mut().expect("a field stands in its protocol");
             let show = attribute(line, "show");
             if !name.is_empty() {

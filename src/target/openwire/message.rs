@@ -9,6 +9,7 @@ use super::codec::{
     Content, DecodeError, EncodeError, Message, MessageId, Primitive, PrimitiveMap, ProducerId, TransactionId,
 };
 use crate::mapping::Publication;
+use crate::mapping::id::hex;
 use crate::mapping::publication::{Body, Entry, Value};
 use crate::target::Refusal;
 
@@ -61,7 +62,7 @@ pub fn to_openwire(
 
 /// Reads a message as a publication. Names and values that no publication has become text: a property that is a map or
 /// list as JSON, one of bytes as hex digits. A blob message has no body; the property that names the class for AMQP readers
-/// is left out.
+/// is left out. A null text is an empty one, with a property that says so.
 ///
 /// # Errors
 /// When properties or body cannot be read.
@@ -69,6 +70,11 @@ pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeErr
     let Some(destination) = message.destination.clone() else { return Ok(None) };
     let properties = message.properties()?.0.into_iter();
     let properties = properties.filter(|(name, _)| name != CLASS).map(|(name, value)| (name, property(value)));
+    let mut properties = properties.collect::<BTreeMap<_, _>>();
+    let body = body(message.body()?).unwrap_or_else(|| {
+        properties.insert("MQFERRY_NullText".to_owned(), Value::Boolean(true));
+        Body::Text(String::new())
+    });
     Ok(Some(Publication {
         destination,
         persistent: message.persistent,
@@ -82,8 +88,8 @@ pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeErr
         group_sequence: message.group_id.as_ref().map(|_| message.group_sequence),
         user_id: message.user_id.clone(),
         timestamp_ms: Some(message.timestamp).filter(|at| *at > 0),
-        properties: properties.collect::<BTreeMap<_, _>>(),
-        body: body(message.body()?),
+        properties,
+        body,
     }))
 }
 
@@ -135,17 +141,18 @@ fn content(body: Body) -> Content {
     }
 }
 
-fn body(content: Content) -> Body {
-    match content {
+/// The body; none for a null text, which no publication has.
+fn body(content: Content) -> Option<Body> {
+    Some(match content {
         Content::Empty => Body::Empty,
-        Content::Text(text) => Body::Text(text.unwrap_or_default()),
+        Content::Text(text) => Body::Text(text?),
         Content::Bytes(bytes) => Body::Bytes(bytes),
         Content::Map(map) => {
             Body::Map(map.0.into_iter().map(|(name, value)| Entry { name, value: element(value) }).collect())
         }
         Content::Stream(items) => Body::Stream(items.into_iter().map(element).collect()),
         Content::Object(bytes) => Body::Object(bytes.unwrap_or_default()),
-    }
+    })
 }
 
 fn primitive(value: Value) -> Primitive {
@@ -189,10 +196,6 @@ fn property(value: Primitive) -> Value {
         Value::Char(unit) => Value::String(String::from_utf16_lossy(&[unit])),
         other => other,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn json(value: Primitive) -> serde_json::Value {
