@@ -35,24 +35,28 @@ fn wrong(out: &str) -> Vec<&str> {
 #[test]
 fn a_broker_is_let_pass_or_told_what_is_wrong_with_it() {
     let broker = Broker::builder().user("mqferry", "se<ret", "admins").start();
-    let amqp = broker.amqp_url();
     let login = |file: &str| format!("user = \"mqferry\"\npassword_file = \"FOLDER/{file}\"");
 
-    let (code, out) = check(&format!("url = \"{amqp}\"\n{}", login("secret")));
-    assert_eq!((code, wrong(&out).len()), (0, 0), "{out}");
-    assert!(out.lines().any(|line| line.starts_with("ok    broker ")), "{out}");
+    for url in [broker.openwire_url(), broker.amqp_url()] {
+        let (code, out) = check(&format!("url = \"{url}\"\n{}", login("secret")));
+        assert_eq!((code, wrong(&out).len()), (0, 0), "{out}");
+        assert!(out.lines().any(|line| line.starts_with("ok    broker ")), "{out}");
 
-    let (code, out) = check(&format!("url = \"{amqp}\"\n{}", login("wrong")));
-    let [line] = wrong(&out)[..] else { panic!("{out}") };
-    assert_eq!(code, 1, "{out}");
-    assert!(line.contains("password") && !out.contains("not it"), "{out}");
+        let (code, out) = check(&format!("url = \"{url}\"\n{}", login("wrong")));
+        let [line] = wrong(&out)[..] else { panic!("{out}") };
+        assert_eq!(code, 1, "{out}");
+        assert!(line.contains("password") && !out.contains("not it"), "{out}");
+    }
 
-    // An AMQP address on an OpenWire port.
-    let address = broker.openwire_url().replace("tcp://", "amqp://");
-    let (code, out) = check(&format!("url = \"{address}\"\n{}", login("secret")));
-    let [line] = wrong(&out)[..] else { panic!("{out}") };
-    assert_eq!(code, 1, "{out}");
-    assert!(line.contains("OpenWire"), "{out}");
+    // An AMQP address on an OpenWire port, and the reverse.
+    let amqp_there = broker.openwire_url().replace("tcp://", "amqp://");
+    let openwire_there = broker.amqp_url().replace("amqp://", "tcp://");
+    for (address, what) in [(amqp_there, "this is an OpenWire port"), (openwire_there, "this is an AMQP port")] {
+        let (code, out) = check(&format!("url = \"{address}\"\n{}", login("secret")));
+        let [line] = wrong(&out)[..] else { panic!("{out}") };
+        assert_eq!(code, 1, "{out}");
+        assert!(line.contains(what), "{out}");
+    }
 
     // Nobody there.
     let (code, out) = check("url = \"amqp://127.0.0.1:1\"");

@@ -41,9 +41,12 @@ fn nothing_is_lost_doubled_or_out_of_order_on_the_embedded_store() {
 #[test]
 fn nothing_is_lost_doubled_or_out_of_order_on_a_real_broker() {
     let broker = Broker::start();
-    assert_whole(&demo(&["--broker", &broker.amqp_url()]));
-    for client in [Client::Qpid, Client::ActiveMq] {
-        let report = demo(&["--broker", &broker.amqp_url(), "--leave"]);
+    let (amqp, openwire) = (broker.amqp_url(), broker.openwire_url());
+    for url in [&openwire, &amqp] {
+        assert_whole(&demo(&["--broker", url]));
+    }
+    for (client, url) in [(Client::Qpid, &openwire), (Client::ActiveMq, &openwire), (Client::Qpid, &amqp)] {
+        let report = demo(&["--broker", url, "--leave"]);
         assert_eq!((&report["sent"], &report["delivered"]), (&(NUMBERED + SAMPLES).into(), &Value::Null));
         let count = NUMBERED + SAMPLES;
         let arrived = receive(client, &broker, "MQFERRY.DEMO")

@@ -94,6 +94,11 @@ impl<O: Open> Failover<O> {
         }
     }
 
+    /// The same brokers by another opener.
+    pub(super) fn with(&self, opener: O) -> Self {
+        Self::new(opener, self.brokers.clone(), self.limits)
+    }
+
     /// The limits, with what the address says of them.
     pub(super) fn limits(&self) -> Limits {
         self.limits

@@ -32,6 +32,9 @@ pub(crate) fn limits() -> Limits {
 pub(crate) trait Protocol: Send + Sync + 'static {
     type Target: Target;
 
+    /// How often the contract loses an answer; the kill tests do so far more often.
+    const ROUNDS: u32;
+
     /// Address of the broker's connector without TLS.
     fn url(broker: &Broker) -> String;
 
@@ -59,6 +62,8 @@ fn login(login: Option<(&str, &str)>) -> Option<Login> {
 impl Protocol for Amqp {
     type Target = AmqpTarget;
 
+    const ROUNDS: u32 = 12;
+
     fn url(broker: &Broker) -> String {
         broker.amqp_url()
     }
@@ -75,6 +80,8 @@ impl Protocol for Amqp {
 
 impl Protocol for OpenWire {
     type Target = OpenWireTarget;
+
+    const ROUNDS: u32 = 6;
 
     fn url(broker: &Broker) -> String {
         broker.openwire_url()
@@ -136,6 +143,10 @@ impl<P: Protocol> Fixture for Real<P> {
         }
         let messages = receive(Client::ActiveMq, &self.broker(), queue).with("count", depth).messages();
         messages.into_iter().map(|message| (message.id.unwrap(), message.text.unwrap())).collect()
+    }
+
+    fn rounds(&self) -> u32 {
+        P::ROUNDS
     }
 
     async fn refused(&self) -> Destination {

@@ -69,11 +69,10 @@ impl Connection {
         settings: &Settings,
         endpoint: &Endpoint,
         client_id: &str,
-        intake: Intake,
     ) -> Result<(Self, Deliveries), Refused> {
         let limit = settings.options.connect_timeout;
         let mut first = BytesMut::new();
-        let attempt = open_unbounded(settings, endpoint, client_id, intake, &mut first);
+        let attempt = open_unbounded(settings, endpoint, client_id, &mut first);
         match tokio::time::timeout(limit, attempt).await {
             Ok(outcome) => outcome,
             Err(_) => {
@@ -259,16 +258,15 @@ async fn open_unbounded(
     settings: &Settings,
     endpoint: &Endpoint,
     client_id: &str,
-    intake: Intake,
     first: &mut BytesMut,
 ) -> Result<(Connection, Deliveries), Refused> {
     let stream = dial(endpoint, settings.tls.as_ref(), "OpenWire").await?;
-    let (stream, shaken) = shake(settings, endpoint, stream, intake, first).await?;
+    let (stream, shaken) = shake(settings, endpoint, stream, first).await?;
     let Shaken { agreed, provider, silence, frames, buffer } = shaken;
     // Only what makes it unlike all others matters; the prefix is that of other clients.
     let id = ConnectionId::new(format!("ID:mqferry {}", fresh_holder()).replace(' ', "-"));
     let (orders, ordered) = mpsc::unbounded_channel();
-    let (delivered, deliveries) = mpsc::channel(intake.messages);
+    let (delivered, deliveries) = mpsc::channel(settings.intake.messages);
     let (end, ended) = watch::channel(None);
     let cut = CancellationToken::new();
     let driver = Driver::new(stream, frames, buffer, agreed.version, silence, delivered);
@@ -312,14 +310,13 @@ async fn shake(
     settings: &Settings,
     endpoint: &Endpoint,
     mut stream: Stream,
-    intake: Intake,
     first: &mut BytesMut,
 ) -> Result<(Stream, Shaken), TargetError> {
     let ours = ours(settings, endpoint);
     let mut bytes = BytesMut::new();
     let written = Frame::new(0, ours.clone()).encode(super::codec::Version::NEWEST, &mut bytes);
     written.map_err(|error| TargetError { side: Side::Ours, text: format!("{endpoint}: {error}"), retry: false })?;
-    let mut frames = Frames::new(intake.frame);
+    let mut frames = Frames::new(settings.intake.frame);
     let mut buffer = BytesMut::new();
     let written = async {
         stream.write_all(&bytes).await?;

@@ -55,6 +55,7 @@ struct Settings {
     login: Option<Login>,
     tls: Option<Arc<rustls::ClientConfig>>,
     limits: Limits,
+    intake: Intake,
 }
 
 impl Open for Settings {
@@ -64,7 +65,7 @@ impl Open for Settings {
     const CLIENT_ID: &'static str = "client id";
 
     async fn open(&self, endpoint: &Endpoint, client_id: &str) -> Result<(Connection, Deliveries), Refused> {
-        Connection::open(self, endpoint, client_id, RECORDS).await
+        Connection::open(self, endpoint, client_id).await
     }
 
     async fn close((connection, _): (Connection, Deliveries)) {
@@ -99,7 +100,7 @@ impl OpenWireTarget {
             text: format!("wireFormat.version={}: write a version from 9 to 12", options.version),
             retry: false,
         })?;
-        let settings = Settings { options, version, login, tls, limits };
+        let settings = Settings { options, version, login, tls, limits, intake: RECORDS };
         Ok(Self { brokers: Failover::new(settings, brokers, limits) })
     }
 
