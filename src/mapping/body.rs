@@ -30,7 +30,7 @@ pub(super) struct Mcd {
 
 impl Mcd {
     /// Reads the first folder of the name; what it has beyond the known goes to properties.
-    pub(super) fn read(folders: &[Folder]) -> Self {
+    pub(super) fn read(folders: &[Folder<'_>]) -> Self {
         let Some(root) = folders.iter().filter(|f| f.name == "mcd").find_map(|f| f.content.as_ref().ok()) else {
             return Self::default();
         };
@@ -38,8 +38,9 @@ impl Mcd {
     }
 
     /// Reads one folder.
-    pub(super) fn of(root: &Element) -> Self {
-        let text = |name: &str| root.child(name).map(|e| e.text.clone()).filter(|text| !text.is_empty());
+    pub(super) fn of(root: &Element<'_>) -> Self {
+        let text =
+            |name: &str| root.child(name).map(|e| e.text.as_ref()).filter(|text| !text.is_empty()).map(str::to_owned);
         Self {
             domain: text("Msd"),
             set: text("Set"),

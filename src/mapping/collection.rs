@@ -32,18 +32,13 @@ pub enum NotACollection {
 /// # Errors
 /// Where the text is anything else.
 pub fn map(text: &str) -> Result<Vec<Entry>, NotACollection> {
-    let items = items(text, "map")?;
-    let mut names = HashSet::with_capacity(items.len());
-    items
-        .iter()
-        .map(|item| {
-            let name = item.attribute("name").ok_or(NotACollection::Other("map"))?;
-            if !names.insert(name) {
-                return Err(NotACollection::Twice(name.chars().take(40).collect()));
-            }
-            Ok(Entry { name: name.to_owned(), value: typed::value(item)? })
-        })
-        .collect()
+    let mut names = HashSet::new();
+    items(text, "map", |item| {
+        let name = item.attributes.iter().find(|(name, _)| *name == "name").map(|(_, name)| name.clone());
+        let name = name.ok_or(NotACollection::Other("map"))?;
+        let entry = Entry { name: name.as_ref().to_owned(), value: typed::value(&item)? };
+        if names.insert(name) { Ok(entry) } else { Err(NotACollection::Twice(entry.name.chars().take(40).collect())) }
+    })
 }
 
 /// A map as the text of its body, entries in order of their names: brokers and clients keep none.
@@ -73,16 +68,30 @@ pub fn stream_text(items: &[Value]) -> String {
 /// # Errors
 /// Where the text is anything else.
 pub fn stream(text: &str) -> Result<Vec<Value>, NotACollection> {
-    items(text, "stream")?.iter().map(|item| Ok(typed::value(item)?)).collect()
+    items(text, "stream", |item| Ok(typed::value(&item)?))
 }
 
-fn items(text: &str, root: &'static str) -> Result<Vec<Element>, NotACollection> {
-    let mut roots = markup::read(text, MAX_ENTRIES)?;
-    let only = roots.pop().filter(|_| roots.is_empty()).map(|root| root.element);
-    only.filter(|element| element.name == root)
-        .map(|element| element.children)
-        .filter(|children| children.iter().all(|child| child.name == "elt" && child.children.is_empty()))
-        .ok_or(NotACollection::Other(root))
+/// What `make` makes of each `<elt>` in the one root; the first that is wrong is the error, unless the text cannot even be read.
+fn items<'a, T>(
+    text: &'a str,
+    root: &'static str,
+    mut make: impl FnMut(Element<'a>) -> Result<T, NotACollection>,
+) -> Result<Vec<T>, NotACollection> {
+    let (mut made, mut wrong) = (Vec::new(), None);
+    let only = markup::each_child(text, MAX_ENTRIES, &mut |item| {
+        if wrong.is_some() {
+            return;
+        }
+        let is_item = item.name == "elt" && item.children.is_empty();
+        match if is_item { make(item) } else { Err(NotACollection::Other(root)) } {
+            Ok(item) => made.push(item),
+            Err(error) => wrong = Some(error),
+        }
+    })?;
+    if only.is_none_or(|element| element.name != root) {
+        return Err(NotACollection::Other(root));
+    }
+    wrong.map_or(Ok(made), Err)
 }
 
 #[cfg(test)]

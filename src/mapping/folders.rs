@@ -1,5 +1,10 @@
 //! The folders of a message's MQRFH2s, read with tolerance.
 
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use crate::codepage::NotText;
 use crate::message::{Header, Placed, Rfh2};
 use crate::wire::ByteOrder;
 
@@ -9,18 +14,15 @@ use super::markup::{self, Element};
 /// Elements in all folders of one message. More than that is kept as text.
 pub(super) const MAX_ELEMENTS: usize = 1 << 14;
 
-/// Bytes of a property's name. A longer one stays in its folder, for the names of nested elements add up.
-pub(super) const MAX_NAME: usize = 1024;
-
 /// One folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Folder {
+pub(super) struct Folder<'a> {
     /// `usr`, `mcd`, `jms`, ...; of a folder that could not be read the best guess.
-    pub(super) name: String,
+    pub(super) name: &'a str,
     /// Its text as it was, without padding; of a folder that is not even text its bytes as hex digits.
-    pub(super) text: String,
+    pub(super) text: Cow<'a, str>,
     /// What it holds, or why that is not known.
-    pub(super) content: Result<Element, Unread>,
+    pub(super) content: Result<Element<'a>, Unread>,
 }
 
 /// Why the content of a folder is not known.
@@ -28,47 +30,52 @@ pub(super) struct Folder {
 pub(super) enum Unread {
     /// Its bytes are no text.
     #[error("{0}")]
-    NotText(#[from] crate::codepage::NotText),
+    NotText(NotText),
     /// Its text is no element.
     #[error("{0}")]
     Unreadable(#[from] markup::Unreadable),
 }
 
-/// The folders of all MQRFH2s among these headers, in order.
-pub(super) fn of_headers(headers: &[Placed]) -> Vec<Folder> {
-    let mut budget = MAX_ELEMENTS;
-    let mut folders = Vec::new();
-    for placed in headers {
-        if let Header::Rfh2(rfh2) = &placed.header {
-            folders.extend(of_header(rfh2, placed.coding.byte_order, &mut budget));
-        }
-    }
-    folders
+/// The text of a folder's bytes, or the bytes and why they are none.
+pub(super) type Text<'a> = Result<Cow<'a, str>, (&'a Bytes, NotText)>;
+
+/// The texts of the folders of all MQRFH2s among these headers, in order.
+pub(super) fn texts(headers: &[Placed]) -> Vec<Text<'_>> {
+    let rfh2s = headers.iter().filter_map(|placed| match &placed.header {
+        Header::Rfh2(rfh2) => Some((rfh2, placed.coding.byte_order)),
+        _ => None,
+    });
+    rfh2s.flat_map(|(rfh2, order)| rfh2.folders.iter().map(move |bytes| text(rfh2, bytes, order))).collect()
 }
 
-/// The folders of one MQRFH2. `budget` is how many elements may still be read.
-pub(super) fn of_header(rfh2: &Rfh2, byte_order: ByteOrder, budget: &mut usize) -> Vec<Folder> {
-    let mut folders = Vec::new();
-    for bytes in &rfh2.folders {
-        let text = match rfh2.folder_text(bytes, byte_order) {
-            Ok(text) => text,
-            Err(error) => {
-                let content = Err(Unread::NotText(error));
-                folders.push(Folder { name: UNNAMED.to_owned(), text: id::hex(bytes), content });
+/// The text of one of these folders.
+pub(super) fn text<'a>(rfh2: &Rfh2, bytes: &'a Bytes, byte_order: ByteOrder) -> Text<'a> {
+    rfh2.folder_text(bytes, byte_order).map_err(|error| (bytes, error))
+}
+
+/// The folders in these texts. `budget` is how many elements may still be read.
+pub(super) fn read<'a>(texts: &'a [Text<'_>], budget: &mut usize) -> Vec<Folder<'a>> {
+    let mut folders = Vec::with_capacity(texts.len());
+    for text in texts {
+        let text = match text {
+            Ok(text) => text.as_ref(),
+            Err((bytes, error)) => {
+                let content = Err(Unread::NotText(error.clone()));
+                folders.push(Folder { name: UNNAMED, text: id::hex(bytes).into(), content });
                 continue;
             }
         };
-        match markup::read(&text, *budget) {
+        match markup::read(text, *budget) {
             Ok(roots) => {
                 *budget -= roots.iter().map(|root| count(&root.element)).sum::<usize>().min(*budget);
                 folders.extend(roots.into_iter().map(|root| Folder {
-                    name: root.element.name.clone(),
-                    text: root.text.to_owned(),
+                    name: root.element.name,
+                    text: root.text.into(),
                     content: Ok(root.element),
                 }));
             }
             Err(error) => {
-                folders.push(Folder { name: guess_name(&text), text, content: Err(Unread::Unreadable(error)) });
+                folders.push(Folder { name: guess_name(text), text: text.into(), content: Err(error.into()) });
             }
         }
     }
@@ -79,13 +86,13 @@ pub(super) fn of_header(rfh2: &Rfh2, byte_order: ByteOrder, budget: &mut usize) 
 pub(super) const UNNAMED: &str = "unreadable";
 
 /// The name in the first start tag, if there is one that looks like a folder's.
-fn guess_name(text: &str) -> String {
+fn guess_name(text: &str) -> &str {
     let inside = text.trim_start().strip_prefix('<').unwrap_or_default();
     let length = inside.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')));
     let name = inside.get(..length.unwrap_or(inside.len())).unwrap_or_default();
-    if (1..=64).contains(&name.len()) { name.to_owned() } else { UNNAMED.to_owned() }
+    if (1..=64).contains(&name.len()) { name } else { UNNAMED }
 }
 
-fn count(element: &Element) -> usize {
+fn count(element: &Element<'_>) -> usize {
     1 + element.children.iter().map(count).sum::<usize>()
 }

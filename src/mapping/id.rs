@@ -1,11 +1,12 @@
 //! Ids as text: `ID:` and 48 lower-case hex digits for 24 bytes, as IBM's JMS client prints them
 //! (mapping rules, section 4).
 
-use std::fmt::Write;
-
 /// The 24 bytes of an MsgId, CorrelId or GroupId as text: `ID:414d5120...`.
 pub fn text(id: &[u8; 24]) -> String {
-    format!("ID:{}", hex(id))
+    let mut text = String::with_capacity(51);
+    text.push_str("ID:");
+    push_hex(&mut text, id);
+    text
 }
 
 /// The text of an id that may be unset; all zero is absent.
@@ -20,10 +21,18 @@ pub fn is_zero(bytes: &[u8]) -> bool {
 
 /// Bytes as lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let mut text = String::with_capacity(bytes.len() * 2);
+    push_hex(&mut text, bytes);
+    text
+}
+
+/// Appends bytes as lower-case hex digits.
+pub fn push_hex(text: &mut String, bytes: &[u8]) {
+    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 0xF));
+    }
 }
 
 /// Hex digits, either case, as bytes; none for an odd number of digits or anything else among them.

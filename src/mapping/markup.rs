@@ -6,29 +6,30 @@
 //! elements, knows no DTD and no entities but the five of XML and numeric ones; what it still cannot read is an error for
 //! the caller, who then keeps the text as it is.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-/// One element with what was inside it.
+/// One element with what was inside it; of the text that it was read from, wherever that says it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Element {
+pub struct Element<'a> {
     /// Its name, prefix included.
-    pub name: String,
+    pub name: &'a str,
     /// Attributes in order, unescaped.
-    pub attributes: Vec<(String, String)>,
+    pub attributes: Vec<(&'a str, Cow<'a, str>)>,
     /// The text directly inside, unescaped, blanks kept.
-    pub text: String,
+    pub text: Cow<'a, str>,
     /// The elements directly inside, in order.
-    pub children: Vec<Element>,
+    pub children: Vec<Element<'a>>,
 }
 
-impl Element {
+impl<'a> Element<'a> {
     /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_ref())
     }
 
     /// The first child of this name.
-    pub fn child(&self, name: &str) -> Option<&Element> {
+    pub fn child(&self, name: &str) -> Option<&Element<'a>> {
         self.children.iter().find(|child| child.name == name)
     }
 
@@ -54,7 +55,7 @@ pub struct Unreadable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root<'a> {
     /// The element.
-    pub element: Element,
+    pub element: Element<'a>,
     /// Its text, from `<` to `>`.
     pub text: &'a str,
 }
@@ -73,32 +74,47 @@ pub fn read(text: &str, max_elements: usize) -> Result<Vec<Root<'_>>, Unreadable
     Ok(reader.done)
 }
 
+/// The one root of this text without the elements directly inside it, which are given to `see` one by one and not kept: there may
+/// be very many. None: it has not one root.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn each_child<'a>(
+    text: &'a str,
+    max_elements: usize,
+    see: &mut dyn FnMut(Element<'a>),
+) -> Result<Option<Element<'a>>, Unreadable> {
+    let mut reader = Reader { see: Some(see), ..Reader::of(text) };
+    reader.read(max_elements)?;
+    Ok(reader.done.pop().filter(|_| reader.done.is_empty()).map(|root| root.element))
+}
+
 /// Where the elements directly inside the one root of this text stand: byte ranges, in order. None: it has not one root.
-pub(super) fn children(text: &str, max_elements: usize) -> Option<(Element, Vec<Range<usize>>)> {
+pub(super) fn children(text: &str, max_elements: usize) -> Option<(Element<'_>, Vec<Range<usize>>)> {
     let mut reader = Reader { children: Some(Vec::new()), ..Reader::of(text) };
     reader.read(max_elements).ok()?;
     let root = reader.done.pop().filter(|_| reader.done.is_empty())?;
     Some((root.element, reader.children.unwrap_or_default()))
 }
 
-struct Reader<'a> {
+struct Reader<'a, 's> {
     text: &'a str,
     at: usize,
-    open: Vec<Element>,
+    open: Vec<Element<'a>>,
     root_at: usize,
     done: Vec<Root<'a>>,
     /// Start of the child of the root that is being read.
     child_at: usize,
     children: Option<Vec<Range<usize>>>,
+    /// Takes the children of the root instead of the root.
+    see: Option<&'s mut dyn FnMut(Element<'a>)>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Reader<'a, '_> {
     fn of(text: &'a str) -> Self {
-        Self { text, at: 0, root_at: 0, open: Vec::new(), done: Vec::new(), child_at: 0, children: None }
+        Self { text, at: 0, root_at: 0, open: Vec::new(), done: Vec::new(), child_at: 0, children: None, see: None }
     }
-}
 
-impl Reader<'_> {
     fn read(&mut self, max_elements: usize) -> Result<(), Unreadable> {
         let mut elements = 0;
         while let Some(rest) = self.text.get(self.at..).filter(|rest| !rest.is_empty()) {
@@ -111,7 +127,7 @@ impl Reader<'_> {
             } else if let Some(inside) = rest.strip_prefix("<![CDATA[") {
                 let length = self.until(inside, "]]>", "CDATA without an end")?;
                 let literal = inside.get(..length).unwrap_or_default();
-                self.append(literal)?;
+                self.append(literal.into())?;
                 self.at += 9 + length + 3;
             } else if let Some(inside) = rest.strip_prefix("<?") {
                 self.at += 2 + self.until(inside, "?>", "processing instruction without an end")? + 2;
@@ -119,7 +135,7 @@ impl Reader<'_> {
                 if rest.starts_with("<!") {
                     return Err(self.error("a declaration"));
                 }
-                self.append("<")?; // a bare less-than sign in text
+                self.append("<".into())?; // a bare less-than sign in text
                 self.at += 1;
             } else {
                 elements += 1;
@@ -144,18 +160,19 @@ impl Reader<'_> {
     }
 
     /// Text between tags; `rest` begins with it.
-    fn characters(&mut self, rest: &str) -> Result<(), Unreadable> {
+    fn characters(&mut self, rest: &'a str) -> Result<(), Unreadable> {
         let length = rest.find('<').unwrap_or(rest.len());
         let raw = rest.get(..length).unwrap_or_default();
         let text = unescape(raw).ok_or(self.error("a character reference that is no character"))?;
-        self.append(&text)?;
+        self.append(text)?;
         self.at += length;
         Ok(())
     }
 
-    fn append(&mut self, text: &str) -> Result<(), Unreadable> {
+    fn append(&mut self, text: Cow<'a, str>) -> Result<(), Unreadable> {
         match self.open.last_mut() {
-            Some(element) => element.text.push_str(text),
+            Some(element) if element.text.is_empty() => element.text = text,
+            Some(element) => element.text.to_mut().push_str(&text),
             None if text.chars().all(|c| c.is_whitespace() || c == '\u{feff}' || c == '\0') => {}
             None => return Err(self.error("text outside of any folder")),
         }
@@ -173,9 +190,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn close(&mut self, element: Element) {
+    fn close(&mut self, element: Element<'a>) {
         if let (1, Some(children)) = (self.open.len(), &mut self.children) {
             children.push(self.child_at..self.at);
+        }
+        if let (1, Some(see)) = (self.open.len(), &mut self.see) {
+            see(element);
+            return;
         }
         match self.open.last_mut() {
             Some(parent) => parent.children.push(element),
@@ -193,11 +214,11 @@ impl Reader<'_> {
             _ => {}
         }
         let mut tag = Tag { text: self.text, at: self.at + 1 };
-        let name = tag.take_while(|c| !c.is_whitespace() && c != '/' && c != '>');
+        let name = tag.take_while(|c| c.is_ascii_alphanumeric() || (!c.is_whitespace() && c != '/' && c != '>'));
         if name.is_empty() {
             return Err(self.error("an element without a name"));
         }
-        let mut element = Element { name: name.to_owned(), ..Element::default() };
+        let mut element = Element { name, ..Element::default() };
         loop {
             tag.take_while(char::is_whitespace);
             let rest = tag.rest();
@@ -207,6 +228,9 @@ impl Reader<'_> {
                 return Ok(());
             }
             if rest.starts_with('>') {
+                if self.open.len() >= MAX_DEPTH {
+                    return Err(self.error("elements nested too deep"));
+                }
                 self.at = tag.at + 1;
                 break;
             }
@@ -215,9 +239,6 @@ impl Reader<'_> {
                 return Err(self.error("too many attributes"));
             }
             element.attributes.push(attribute);
-        }
-        if self.open.len() >= MAX_DEPTH {
-            return Err(self.error("elements nested too deep"));
         }
         self.open.push(element);
         Ok(())
@@ -242,8 +263,9 @@ impl<'a> Tag<'a> {
         taken
     }
 
-    fn attribute(&mut self) -> Option<(String, String)> {
-        let name = self.take_while(|c| !c.is_whitespace() && !matches!(c, '=' | '>' | '/' | '<' | '"' | '\''));
+    fn attribute(&mut self) -> Option<(&'a str, Cow<'a, str>)> {
+        let is_name = |c: char| !c.is_whitespace() && !matches!(c, '=' | '>' | '/' | '<' | '"' | '\'');
+        let name = self.take_while(|c| c.is_ascii_alphanumeric() || is_name(c));
         self.take_while(char::is_whitespace);
         let rest = self.rest().strip_prefix('=')?;
         self.at += 1;
@@ -256,7 +278,7 @@ impl<'a> Tag<'a> {
         // follows is the closing one.
         let end = inside.match_indices(quote).map(|(at, _)| at).find(|at| ends_attribute(inside.get(at + 1..)))?;
         self.at += end + 1;
-        Some((name.to_owned(), unescape(inside.get(..end)?)?)).filter(|_| !name.is_empty())
+        Some((name, unescape(inside.get(..end)?)?)).filter(|_| !name.is_empty())
     }
 }
 
@@ -282,7 +304,10 @@ fn ends_attribute(after: Option<&str>) -> bool {
 }
 
 /// Replaces entities; an ampersand that begins none stands for itself. None for a reference to what is no character.
-fn unescape(raw: &str) -> Option<String> {
+fn unescape(raw: &str) -> Option<Cow<'_, str>> {
+    if !raw.contains('&') {
+        return Some(Cow::Borrowed(raw));
+    }
     let mut pieces = raw.split('&');
     let mut text = String::with_capacity(raw.len());
     text.push_str(pieces.next().unwrap_or_default());
@@ -328,14 +353,14 @@ fn unescape(raw: &str) -> Option<String> {
             }
         }
     }
-    high_surrogate.is_none().then_some(text)
+    high_surrogate.is_none().then_some(Cow::Owned(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn one(text: &str) -> Element {
+    fn one(text: &str) -> Element<'_> {
         read(text, 100).expect(text).remove(0).element
     }
 

@@ -9,6 +9,7 @@ mod descriptor;
 pub mod digest;
 pub mod explain;
 mod folders;
+mod groups;
 pub mod hops;
 pub mod id;
 pub mod markup;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::message::{Description, Envelope, Header, Placed};
+use crate::message::{Envelope, Header, Placed};
 
 use super::descriptor;
 
@@ -45,7 +45,7 @@ impl<'a> Payload<'a> {
         let (mut described, mut format) = (envelope.md.describes(), envelope.outer_format());
         for placed in headers {
             let next = placed.header.describes();
-            described = inherit(next, described);
+            described = next.inheriting(described);
             format = next.format.text(placed.coding);
         }
         let first = chain.get(cut);
@@ -70,8 +70,8 @@ impl<'a> Payload<'a> {
     }
 
     /// The bytes of the headers before it, as they lie.
-    pub(super) fn header_parts(&self, envelope: &Envelope) -> Vec<Bytes> {
-        self.headers.iter().map(|placed| envelope.bytes_of(placed)).collect()
+    pub(super) fn header_bytes(&self, envelope: &Envelope) -> Bytes {
+        envelope.bytes_of(self.headers)
     }
 
     /// How to describe it with IBM's property names.
@@ -84,14 +84,5 @@ impl<'a> Payload<'a> {
             ccsid: self.ccsid,
             encoding: self.encoding,
         }
-    }
-}
-
-/// A description filled in from the one before it where it says nothing (wire reference, headers, D).
-fn inherit(next: Description, before: Description) -> Description {
-    Description {
-        encoding: if next.encoding == 0 { before.encoding } else { next.encoding },
-        ccsid: if matches!(next.ccsid, 0 | -2) { before.ccsid } else { next.ccsid },
-        format: next.format,
     }
 }

@@ -9,7 +9,7 @@
 //! | a name that means something else to a broker, that we use ourselves, or with characters beyond the BMP | `MQFERRY_P_` before it; `_xHHHH_` for such a character, and for the first of `_x` | none: the prefix tells |
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt::Write;
 
 use super::{Value, id};
@@ -21,9 +21,31 @@ pub const ESCAPE: &str = "MQFERRY_P_";
 #[derive(Debug, Default)]
 pub struct Properties {
     values: BTreeMap<String, Value>,
+    /// Names from the application that could also be ours.
     from_application: BTreeSet<String>,
-    notes: Vec<String>,
-    notes_left_out: usize,
+    notes: Notes,
+    markers: Markers,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    kept: Vec<String>,
+    left_out: usize,
+}
+
+impl Notes {
+    fn add(&mut self, text: String) {
+        if self.kept.len() < MAX_NOTES {
+            self.kept.push(text);
+        } else {
+            self.left_out += 1;
+        }
+    }
+}
+
+/// Names of properties that are written otherwise than they are.
+#[derive(Debug, Default)]
+struct Markers {
     bin: Vec<String>,
     char: Vec<String>,
     escaped: Vec<String>,
@@ -32,19 +54,23 @@ pub struct Properties {
 impl Properties {
     /// Adds something that a person should know; of very many only the first are kept.
     pub fn note(&mut self, text: impl Into<String>) {
-        if self.notes.len() < MAX_NOTES {
-            self.notes.push(text.into());
-        } else {
-            self.notes_left_out += 1;
-        }
+        self.notes.add(text.into());
     }
 
     /// Sets a property of ours; a second value for a name is not taken.
     pub fn set(&mut self, name: impl Into<String>, value: Value) {
-        let name = name.into();
-        if !self.values.contains_key(&name) {
-            let value = self.plain(&name, value);
-            self.values.insert(name, value);
+        let _ = self.set_new(name.into(), value);
+    }
+
+    /// Whether the name was new.
+    fn set_new(&mut self, name: String, value: Value) -> Result<(), String> {
+        match self.values.entry(name) {
+            btree_map::Entry::Vacant(vacant) => {
+                let value = self.markers.plain(vacant.key(), value, &mut self.notes);
+                vacant.insert(value);
+                Ok(())
+            }
+            btree_map::Entry::Occupied(occupied) => Err(occupied.key().clone()),
         }
     }
 
@@ -61,39 +87,59 @@ impl Properties {
     }
 
     /// Sets a property of the application, under another name where its own cannot be used.
-    /// Returns whether it was taken: not if the application sets the same name twice.
-    #[must_use]
-    pub fn set_application(&mut self, name: &str, value: Value) -> bool {
-        let beyond = name.chars().any(is_beyond_bmp);
-        let taken = if beyond {
+    ///
+    /// # Errors
+    /// Its name, where the application has set that already: the first value stays.
+    pub fn set_application(&mut self, name: impl Into<String>, value: Value) -> Result<(), String> {
+        let name = name.into();
+        let could_be_ours = name.starts_with("JMS") || name.starts_with("MQFERRY_");
+        let taken = if has_beyond_bmp(&name) {
             Some("has characters that brokers spoil")
-        } else if is_special(name) {
+        } else if is_special(&name) {
             Some("means something else to a broker")
-        } else if name.starts_with("MQFERRY_") && !is_kept(name, &value) {
+        } else if !could_be_ours {
+            None
+        } else if name.starts_with("MQFERRY_") && !is_kept(&name, &value) {
             Some("is a name of ours")
-        } else if is_descriptor(name) || (self.values.contains_key(name) && !self.from_application.contains(name)) {
+        } else if is_descriptor(&name) || (self.values.contains_key(&name) && !self.from_application.contains(&name)) {
             Some("stands for a field of the descriptor")
         } else {
             None
         };
-        let written = match taken {
-            Some(why) => {
-                let written = escape_name(name);
-                self.note(format!("property {name:?} {why}: it is now {written:?}"));
-                written
+        let Some(why) = taken else {
+            if could_be_ours {
+                self.from_application.insert(name.clone());
             }
-            None => name.to_owned(),
+            return self.set_new(name, value);
         };
-        if self.values.contains_key(&written) {
-            return false;
-        }
+        let written = escape_name(&name);
+        self.notes.add(format!("property {name:?} {why}: it is now {written:?}"));
         self.from_application.insert(written.clone());
-        self.set(written, value);
-        true
+        self.set_new(written, value).map_err(|_| name)
     }
 
+    /// The properties with their markers, and the notes.
+    pub fn finish(mut self) -> (BTreeMap<String, Value>, Vec<String>) {
+        for (marker, names) in [
+            ("MQFERRY_bin", self.markers.bin),
+            ("MQFERRY_char", self.markers.char),
+            ("MQFERRY_escaped", self.markers.escaped),
+        ] {
+            if !names.is_empty() {
+                let names: Vec<_> = names.iter().map(|name| listed_name(name)).collect();
+                self.values.insert(marker.to_owned(), Value::String(names.join(" ")));
+            }
+        }
+        if self.notes.left_out > 0 {
+            self.notes.kept.push(format!("and {} notes more", self.notes.left_out));
+        }
+        (self.values, self.notes.kept)
+    }
+}
+
+impl Markers {
     /// A value that a broker's property can hold.
-    fn plain(&mut self, name: &str, value: Value) -> Value {
+    fn plain(&mut self, name: &str, value: Value, notes: &mut Notes) -> Value {
         match value {
             Value::Bytes(bytes) => {
                 self.bin.push(name.to_owned());
@@ -110,31 +156,13 @@ impl Properties {
                     Value::String(format!("\\u{unit:04X}"))
                 }
             },
-            Value::String(text) if text.chars().any(is_beyond_bmp) => {
-                self.note(format!("property {name:?} has characters beyond the BMP: written as \\u escapes"));
+            Value::String(text) if has_beyond_bmp(&text) => {
+                notes.add(format!("property {name:?} has characters beyond the BMP: written as \\u escapes"));
                 self.escaped.push(name.to_owned());
                 Value::String(escape_text(&text))
             }
             other => other,
         }
-    }
-
-    /// The properties with their markers, and the notes.
-    pub fn finish(mut self) -> (BTreeMap<String, Value>, Vec<String>) {
-        for (marker, names) in [
-            ("MQFERRY_bin", std::mem::take(&mut self.bin)),
-            ("MQFERRY_char", std::mem::take(&mut self.char)),
-            ("MQFERRY_escaped", std::mem::take(&mut self.escaped)),
-        ] {
-            if !names.is_empty() {
-                let names: Vec<_> = names.iter().map(|name| listed_name(name)).collect();
-                self.values.insert(marker.to_owned(), Value::String(names.join(" ")));
-            }
-        }
-        if self.notes_left_out > 0 {
-            self.notes.push(format!("and {} notes more", self.notes_left_out));
-        }
-        (self.values, self.notes)
     }
 }
 
@@ -168,79 +196,85 @@ pub(super) fn listed_name(name: &str) -> Cow<'_, str> {
 
 /// Names of properties that stand for fields of the descriptor; an application's own property of such a name gets another.
 pub(super) fn is_descriptor(name: &str) -> bool {
-    const NAMES: [&str; 9] = [
-        "Format",
-        "Encoding",
-        "Character_Set",
-        "MsgType",
-        "Feedback",
-        "PutApplType",
-        "PutDate",
-        "PutTime",
-        "Last_Msg_In_Group",
-    ];
-    const MQMD: [&str; 28] = [
-        "Report",
-        "MsgType",
-        "Expiry",
-        "Feedback",
-        "Encoding",
-        "CodedCharSetId",
-        "Format",
-        "Priority",
-        "Persistence",
-        "MsgId",
-        "CorrelId",
-        "BackoutCount",
-        "ReplyToQ",
-        "ReplyToQMgr",
-        "UserIdentifier",
-        "AccountingToken",
-        "ApplIdentityData",
-        "PutApplType",
-        "PutApplName",
-        "PutDate",
-        "PutTime",
-        "ApplOriginData",
-        "GroupId",
-        "MsgSeqNumber",
-        "Offset",
-        "MsgFlags",
-        "OriginalLength",
-        "Version",
-    ];
-    match name.strip_prefix("JMS_IBM_") {
-        Some(field) => match (field.strip_prefix("MQMD_"), field.strip_prefix("Report_")) {
-            (Some(field), _) => MQMD.contains(&field),
-            (_, Some(option)) => super::descriptor::REPORTS.iter().any(|(name, _)| name.ends_with(option)),
-            _ => NAMES.contains(&field),
-        },
-        None => name == "JMSXAppID",
+    let Some(field) = name.strip_prefix("JMS_IBM_") else { return name == "JMSXAppID" };
+    if let Some(field) = field.strip_prefix("MQMD_") {
+        return matches!(
+            field,
+            "Report"
+                | "MsgType"
+                | "Expiry"
+                | "Feedback"
+                | "Encoding"
+                | "CodedCharSetId"
+                | "Format"
+                | "Priority"
+                | "Persistence"
+                | "MsgId"
+                | "CorrelId"
+                | "BackoutCount"
+                | "ReplyToQ"
+                | "ReplyToQMgr"
+                | "UserIdentifier"
+                | "AccountingToken"
+                | "ApplIdentityData"
+                | "PutApplType"
+                | "PutApplName"
+                | "PutDate"
+                | "PutTime"
+                | "ApplOriginData"
+                | "GroupId"
+                | "MsgSeqNumber"
+                | "Offset"
+                | "MsgFlags"
+                | "OriginalLength"
+                | "Version"
+        );
     }
+    if let Some(option) = field.strip_prefix("Report_") {
+        return super::descriptor::REPORTS.iter().any(|(name, _)| name.ends_with(option));
+    }
+    matches!(
+        field,
+        "Format"
+            | "Encoding"
+            | "Character_Set"
+            | "MsgType"
+            | "Feedback"
+            | "PutApplType"
+            | "PutDate"
+            | "PutTime"
+            | "Last_Msg_In_Group"
+    )
 }
 
 /// Names that ActiveMQ reads as header fields or instructions when they come as properties (mapping rules, sections 8 and 9).
 pub(super) fn is_special(name: &str) -> bool {
-    const HEADERS: [&str; 16] = [
-        "JMSXDeliveryCount",
-        "JMSXGroupID",
-        "JMSXGroupSeq",
-        "JMSXUserID",
-        "JMSXProducerTXID",
-        "JMSCorrelationID",
-        "JMSDeliveryMode",
-        "JMSDeliveryTime",
-        "JMSDestination",
-        "JMSExpiration",
-        "JMSMessageID",
-        "JMSPriority",
-        "JMSRedelivered",
-        "JMSReplyTo",
-        "JMSTimestamp",
-        "JMSType",
-    ];
-    HEADERS.contains(&name)
-        || ["AMQ_SCHEDULED_", "JMS_AMQP_", "JMSActiveMQBroker"].iter().any(|prefix| name.starts_with(prefix))
+    let Some(rest) = name.strip_prefix("JMS") else { return name.starts_with("AMQ_SCHEDULED_") };
+    let is_header = matches!(
+        rest,
+        "XDeliveryCount"
+            | "XGroupID"
+            | "XGroupSeq"
+            | "XUserID"
+            | "XProducerTXID"
+            | "CorrelationID"
+            | "DeliveryMode"
+            | "DeliveryTime"
+            | "Destination"
+            | "Expiration"
+            | "MessageID"
+            | "Priority"
+            | "Redelivered"
+            | "ReplyTo"
+            | "Timestamp"
+            | "Type"
+    );
+    is_header || rest.starts_with("_AMQP_") || rest.starts_with("ActiveMQBroker")
+}
+
+/// Whether the text has such characters; in UTF-8 they alone begin so.
+fn has_beyond_bmp(text: &str) -> bool {
+    text.bytes().fold(0, |most, byte| byte.max(most)) >= 0xF0
 }
 
 fn is_beyond_bmp(c: char) -> bool {
@@ -337,9 +371,9 @@ mod tests {
         let mut properties = Properties::default();
         properties.set_int("JMS_IBM_MsgType", 8);
         for name in ["AMQ_SCHEDULED_DELAY", "JMSXGroupID", "JMS_IBM_MsgType", "MQFERRY_bin", "ok-name:1", "🚀_x"] {
-            assert!(properties.set_application(name, Value::Int(1)), "{name}");
+            assert_eq!(properties.set_application(name, Value::Int(1)), Ok(()));
         }
-        assert!(!properties.set_application("ok-name:1", Value::Int(2)));
+        assert_eq!(properties.set_application("ok-name:1", Value::Int(2)), Err("ok-name:1".to_owned()));
         let (values, notes) = properties.finish();
         let names: Vec<_> = values.keys().map(String::as_str).collect();
         assert_eq!(
@@ -369,10 +403,10 @@ mod tests {
     #[test]
     fn values_that_cannot_be_used() {
         let mut properties = Properties::default();
-        assert!(properties.set_application("b", Value::Bytes(bytes::Bytes::from_static(&[1, 0xAB]))));
-        assert!(properties.set_application("c", Value::Char(0xE9)));
-        assert!(properties.set_application("e", Value::String("a\\🚀".into())));
-        assert!(properties.set_application("s", Value::String("a\\b".into())));
+        assert_eq!(properties.set_application("b", Value::Bytes(bytes::Bytes::from_static(&[1, 0xAB]))), Ok(()));
+        assert_eq!(properties.set_application("c", Value::Char(0xE9)), Ok(()));
+        assert_eq!(properties.set_application("e", Value::String("a\\🚀".into())), Ok(()));
+        assert_eq!(properties.set_application("s", Value::String("a\\b".into())), Ok(()));
         let (values, _) = properties.finish();
         let text = |name: &str| values[name].clone();
         assert_eq!(text("b"), Value::String("01ab".into()));

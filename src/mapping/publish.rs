@@ -25,13 +25,14 @@ use crate::message::{Envelope, FieldValue, Header};
 use super::back;
 use super::body::{Mcd, body};
 use super::descriptor::{Group, set_description, set_fields};
-use super::folders::{self, Folder, MAX_NAME};
+use super::folders::{self, Folder};
+use super::groups::{self, MAX_NAME};
 use super::markup::Element;
 use super::payload::Payload;
 use super::properties::{HOPS, MESSAGE_ID, Properties, REPLY_TO};
 use super::{
     BodyMode, CodMode, Destination, GroupClose, Policy, Publication, Routed, UnknownReply, Unmappable, Value, digest,
-    hops, id, reason, render, typed,
+    hops, id, reason, typed,
 };
 
 /// A publication and what a person should know about its making.
@@ -105,7 +106,8 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
     set_fields(envelope, &mut to);
     set_names(envelope, &routed.destination, policy, &mut to);
     set_headers(&payload, &mut to);
-    let folders = folders::of_headers(payload.headers);
+    let texts = folders::texts(payload.headers);
+    let folders = folders::read(&texts, &mut folders::MAX_ELEMENTS.clone());
     let mcd = Mcd::read(&folders);
     let jms = Jms::read(&folders);
     keep_jms(envelope, &jms, &mut to);
@@ -234,12 +236,13 @@ struct Jms {
 }
 
 impl Jms {
-    fn read(folders: &[Folder]) -> Self {
+    fn read(folders: &[Folder<'_>]) -> Self {
         let Some(root) = folders.iter().filter(|f| f.name == "jms").find_map(|f| f.content.as_ref().ok()) else {
             return Self::default();
         };
-        let text = |name: &str| root.child(name).map(|e| e.text.clone()).filter(|text| !text.is_empty());
-        let number = |name: &str| text(name).and_then(|text| text.trim().parse::<i64>().ok());
+        let child = |name: &str| root.child(name).map(|e| e.text.as_ref()).filter(|text| !text.is_empty());
+        let text = |name: &str| child(name).map(str::to_owned);
+        let number = |name: &str| child(name).and_then(|text| text.trim().parse::<i64>().ok());
         let int = |name: &str| number(name).and_then(|n| i32::try_from(n).ok());
         Self {
             correlation_id: text("Cid"),
@@ -259,7 +262,7 @@ impl Jms {
 fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
     let coding = envelope.coding;
     let queue = envelope.xqh.as_ref().map(|xqh| xqh.remote_q_name.text(coding)).unwrap_or_default();
-    if let Some(text) = jms.destination.as_ref().filter(|text| **text != format!("queue:///{queue}")) {
+    if let Some(text) = jms.destination.as_ref().filter(|text| text.strip_prefix("queue:///") != Some(&queue)) {
         to.set_text("MQFERRY_Dst", text);
     }
     to.set_text("MQFERRY_Rto", jms.reply_to.as_deref().unwrap_or_default());
@@ -382,11 +385,11 @@ fn reply_to(
 }
 
 /// Properties of the application, other folders, and folders of which something would be lost.
-fn set_folders(folders: &[Folder], to: &mut Properties) {
+fn set_folders(folders: &[Folder<'_>], to: &mut Properties) {
     let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for folder in folders {
-        let keep = match (folder.name.as_str(), &folder.content) {
+        let keep = match (folder.name, &folder.content) {
             (name, Err(error)) => {
                 to.note(format!("folder {name} cannot be read, kept as it is: {error}"));
                 true
@@ -396,60 +399,56 @@ fn set_folders(folders: &[Folder], to: &mut Properties) {
             ("mcd", Ok(root)) => !set_rest("mcd", root, &seen, to),
             (_, Ok(_)) => true,
         };
-        seen.insert(folder.name.as_str());
+        seen.insert(folder.name);
         if keep {
-            let name = if folder.name.len() <= MAX_NAME { folder.name.as_str() } else { folders::UNNAMED };
+            let name = if folder.name.len() <= MAX_NAME { folder.name } else { folders::UNNAMED };
             let number = kept.entry(name).and_modify(|n| *n += 1).or_insert(1);
             let base = super::properties::escape_beyond_bmp(name);
             let name =
                 if *number == 1 { format!("MQFERRY_RFH2_{base}") } else { format!("MQFERRY_RFH2_{base}_{number}") };
-            to.set(name, Value::String(folder.text.clone()));
+            to.set(name, Value::String(folder.text.clone().into_owned()));
         }
     }
 }
 
 /// Sets the properties of a `usr` folder; false where that loses something, so that the folder must be kept.
-fn set_usr(root: &Element, to: &mut Properties) -> bool {
+fn set_usr(root: &Element<'_>, to: &mut Properties) -> bool {
     let mut whole = root.attributes.is_empty() && root.text.trim().is_empty();
     if !whole {
         to.note("folder usr has more than properties: kept as it is, too");
     }
-    // Groups in MQ's property names are elements in elements: usr.a.b is <a><b>.
-    let mut stack: Vec<(String, &Element)> =
-        root.children.iter().rev().map(|child| (render::restore_name(&child.name), child)).collect();
-    while let Some((name, element)) = stack.pop() {
-        if name.len() > MAX_NAME {
-            to.note(format!("a property's name has more than {MAX_NAME} bytes: folder usr is kept as it is, too"));
+    for child in &root.children {
+        let properties = groups::Properties::of(child);
+        if properties.too_long {
+            to.note(format!("a property's name has more than {MAX_NAME} bytes, or those of a group multiply: folder usr is kept as it is, too"));
             whole = false;
-            continue;
         }
-        if !element.children.is_empty() {
-            if !element.text.trim().is_empty() {
-                to.note(format!("property {name:?} has text and elements: folder usr is kept as it is, too"));
+        if let Some(name) = properties.mixed {
+            to.note(format!("property {name:?} has text and elements: folder usr is kept as it is, too"));
+            whole = false;
+        }
+        for (name, element) in properties.all {
+            if element.attributes.iter().any(|(name, _)| *name != "dt" && !name.ends_with("nil")) {
                 whole = false;
             }
-            let inner = element.children.iter().rev();
-            stack.extend(inner.map(|child| (format!("{name}.{}", render::restore_name(&child.name)), child)));
-            continue;
-        }
-        if element.attributes.iter().any(|(name, _)| name != "dt" && !name.ends_with("nil")) {
-            whole = false;
-        }
-        let value = typed::value(element).unwrap_or_else(|misfit| {
-            to.note(format!("property {misfit}: a string now, and folder usr is kept as it is, too"));
-            whole = false;
-            Value::String(element.text.clone())
-        });
-        if !to.set_application(&name, value) {
-            to.note(format!("property {name:?} occurs twice: the first counts, and folder usr is kept as it is, too"));
-            whole = false;
+            let value = typed::value(element).unwrap_or_else(|misfit| {
+                to.note(format!("property {misfit}: a string now, and folder usr is kept as it is, too"));
+                whole = false;
+                Value::String(element.text.clone().into_owned())
+            });
+            if let Err(name) = to.set_application(name, value) {
+                to.note(format!(
+                    "property {name:?} occurs twice: the first counts, and folder usr is kept as it is, too"
+                ));
+                whole = false;
+            }
         }
     }
     whole
 }
 
 /// Sets what a `jms` or `mcd` folder has beyond the elements that the mapping knows; false where the folder must be kept.
-fn set_rest(folder: &str, root: &Element, seen: &BTreeSet<&str>, to: &mut Properties) -> bool {
+fn set_rest(folder: &str, root: &Element<'_>, seen: &BTreeSet<&str>, to: &mut Properties) -> bool {
     if seen.contains(folder) {
         to.note(format!("folder {folder} occurs twice: the first counts, the other is kept as it is"));
         return false;
@@ -458,14 +457,14 @@ fn set_rest(folder: &str, root: &Element, seen: &BTreeSet<&str>, to: &mut Proper
     let mut whole = root.attributes.is_empty() && root.text.trim().is_empty();
     let mut names = BTreeSet::new();
     for element in &root.children {
-        let first = names.insert(&element.name);
+        let first = names.insert(element.name);
         let value =
             typed::value(element).ok().filter(|_| element.children.is_empty() && element.name.len() <= MAX_NAME);
         match value {
             _ if !first => whole = false,
-            _ if known.contains(&element.name.as_str()) => {}
+            _ if known.contains(&element.name) => {}
             Some(value) => {
-                let name = super::properties::escape_beyond_bmp(&element.name);
+                let name = super::properties::escape_beyond_bmp(element.name);
                 to.set(format!("MQFERRY_{folder}_{name}"), value);
             }
             None => whole = false,

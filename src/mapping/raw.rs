@@ -36,7 +36,7 @@ impl Piece {
         let mut text = String::with_capacity(28 + self.bytes.len() * 4 / 3);
         text.push_str(self.name);
         text.push(' ');
-        text.push_str(&id::hex(&self.digest));
+        id::push_hex(&mut text, &self.digest);
         text.push(' ');
         BASE64.encode_string(&self.bytes, &mut text);
         Value::String(text)

@@ -1,6 +1,7 @@
 //! Values as the XML-like text of MQRFH2 folders and of map and stream bodies, written as IBM's JMS client writes them
 //! (wire reference, observed, O; the samples of `protocol-captures/ibm-jms`).
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::{Value, id};
@@ -79,14 +80,20 @@ pub(super) fn text_of(out: &mut String, value: &Value, place: Place) {
         Value::Short(v) => write!(out, "{v}"),
         Value::Int(v) => write!(out, "{v}"),
         Value::Long(v) => write!(out, "{v}"),
-        Value::Float(v) => {
-            let one_more = (format!("{v:e}"), format!("{v:.1e}").parse::<f32>().is_ok_and(|back| back == *v));
-            java_float(out, f64::from(*v), &format!("{v:?}"), one_more, &format!("{v:.1e}"))
+        Value::Float(v) if has_exponent(f64::from(*v)) => {
+            let (shortest, one_more) = (format!("{v:e}"), format!("{v:.1e}"));
+            let same = one_more.parse::<f32>().is_ok_and(|back| back == *v);
+            java_exponent(out, &shortest, Some(one_more.as_str()).filter(|_| same))
         }
-        Value::Double(v) => {
-            let one_more = (format!("{v:e}"), format!("{v:.1e}").parse::<f64>().is_ok_and(|back| back == *v));
-            java_float(out, *v, &format!("{v:?}"), one_more, &format!("{v:.1e}"))
+        Value::Double(v) if has_exponent(*v) => {
+            let (shortest, one_more) = (format!("{v:e}"), format!("{v:.1e}"));
+            let same = one_more.parse::<f64>().is_ok_and(|back| back == *v);
+            java_exponent(out, &shortest, Some(one_more.as_str()).filter(|_| same))
         }
+        Value::Float(v) if v.is_infinite() => write!(out, "{}Infinity", if *v > 0.0 { "" } else { "-" }),
+        Value::Double(v) if v.is_infinite() => write!(out, "{}Infinity", if *v > 0.0 { "" } else { "-" }),
+        Value::Float(v) => write!(out, "{v:?}"),
+        Value::Double(v) => write!(out, "{v:?}"),
         Value::Char(unit) => {
             let character = char::from_u32(u32::from(*unit)).unwrap_or(char::REPLACEMENT_CHARACTER);
             escape(out, character.encode_utf8(&mut [0; 4]), place);
@@ -96,60 +103,56 @@ pub(super) fn text_of(out: &mut String, value: &Value, place: Place) {
             escape(out, text, place);
             Ok(())
         }
-        Value::Bytes(bytes) => write!(out, "{}", id::hex(bytes)),
+        Value::Bytes(bytes) => {
+            id::push_hex(out, bytes);
+            Ok(())
+        }
     };
 }
 
-/// A floating-point number as Java's `toString` writes it: plain from 0.001 up to ten million, else with an exponent, and
-/// always at least one digit behind the point, chosen closest where one more digit is free (4.9E-324).
-fn java_float(
-    out: &mut String,
-    value: f64,
-    plain: &str,
-    (shortest, one_digit_more_is_the_same): (String, bool),
-    one_more: &str,
-) -> std::fmt::Result {
+/// Whether Java's `toString` writes a number with an exponent: not from 0.001 up to ten million.
+fn has_exponent(value: f64) -> bool {
     let magnitude = value.abs();
-    if value.is_nan() {
-        out.push_str("NaN");
-    } else if value.is_infinite() {
-        out.push_str(if value > 0.0 { "Infinity" } else { "-Infinity" });
-    } else if magnitude == 0.0 || (1e-3..1e7).contains(&magnitude) {
-        out.push_str(plain);
-    } else {
-        let has_point = shortest.contains('.');
-        let text = if !has_point && one_digit_more_is_the_same { one_more } else { &shortest };
-        let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
-        return write!(out, "{digits}{}E{exponent}", if digits.contains('.') { "" } else { ".0" });
-    }
-    Ok(())
+    magnitude.is_finite() && magnitude != 0.0 && !(1e-3..1e7).contains(&magnitude)
+}
+
+/// A number with an exponent as Java's `toString` writes it: always at least one digit behind the point, chosen closest where one
+/// more digit is free (4.9E-324).
+fn java_exponent(out: &mut String, shortest: &str, one_more: Option<&str>) -> std::fmt::Result {
+    let text = one_more.filter(|_| !shortest.contains('.')).unwrap_or(shortest);
+    let (digits, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    write!(out, "{digits}{}E{exponent}", if digits.contains('.') { "" } else { ".0" })
 }
 
 /// Appends text with the five entities of XML; everything else stands as it is, control characters too (O).
 pub fn escape(out: &mut String, text: &str, place: Place) {
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&apos;"),
-            c if place == Place::Folder && u32::from(c) > 0xFFFF => {
-                let _ = write!(out, "&#x{:x};", u32::from(c));
-            }
-            c => out.push(c),
-        }
+    let is_special =
+        |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'') || (place == Place::Folder && u32::from(c) > 0xFFFF);
+    let mut rest = text;
+    while let Some(at) = rest.find(is_special) {
+        out.push_str(rest.get(..at).unwrap_or_default());
+        let mut left = rest.get(at..).unwrap_or_default().chars();
+        let _ = match left.next() {
+            Some('&') => out.write_str("&amp;"),
+            Some('<') => out.write_str("&lt;"),
+            Some('>') => out.write_str("&gt;"),
+            Some('"') => out.write_str("&quot;"),
+            Some('\'') => out.write_str("&apos;"),
+            other => write!(out, "&#x{:x};", other.map_or(0, u32::from)),
+        };
+        rest = left.as_str();
     }
+    out.push_str(rest);
 }
 
 /// A JMS property's name as the name of an element: characters that such a name cannot have become `_xHHHH_`, and so does
 /// the underscore of what looks like that already. Dots are for the caller, who makes elements in elements of them.
 ///
 /// [`restore_name`] undoes it, and nothing but it: it leaves alone what this would not have written.
-pub fn element_name(name: &str) -> String {
+pub fn element_name(name: &str) -> Cow<'_, str> {
     let fits = |(at, c): (usize, char)| fits_element_name(c, at == 0);
-    if name.char_indices().all(fits) && !name.contains("_x") {
-        return name.to_owned();
+    if name.char_indices().all(fits) && !has_escapes(name) {
+        return Cow::Borrowed(name);
     }
     // From the end, for whether an underscore looks like an escape depends on how what follows it is written.
     let mut reversed: Vec<char> = Vec::with_capacity(name.len());
@@ -164,16 +167,21 @@ pub fn element_name(name: &str) -> String {
             reversed.extend(format!("_x{:04X}_", u32::from(c)).chars().rev());
         }
     }
-    reversed.into_iter().rev().collect()
+    reversed.into_iter().rev().collect::<String>().into()
 }
 
 /// The property's name that [`element_name`] wrote so; any other name, one that only looks escaped too, is itself.
 pub fn restore_name(written: &str) -> String {
-    if !written.contains("_x") {
+    if !has_escapes(written) {
         return written.to_owned();
     }
     let name = unescaped(written);
     if element_name(&name) == written { name } else { written.to_owned() }
+}
+
+/// Whether there is an `_x` in a name.
+fn has_escapes(name: &str) -> bool {
+    name.as_bytes().windows(2).any(|pair| pair == b"_x")
 }
 
 fn unescaped(written: &str) -> String {

@@ -19,7 +19,7 @@ pub struct Misfit {
 }
 
 /// The type of an element as its `dt` says: `string` where it says nothing.
-pub fn kind(element: &Element) -> &str {
+pub fn kind<'a>(element: &'a Element<'_>) -> &'a str {
     element.attribute("dt").unwrap_or("string")
 }
 
@@ -27,13 +27,13 @@ pub fn kind(element: &Element) -> &str {
 ///
 /// # Errors
 /// Where the text does not fit the type, or the type is unknown.
-pub fn value(element: &Element) -> Result<Value, Misfit> {
+pub fn value(element: &Element<'_>) -> Result<Value, Misfit> {
     if element.is_nil() {
         return Ok(Value::Null);
     }
     let (kind, text, number) = (kind(element), &element.text, element.text.trim());
     let value = match kind {
-        "string" => Some(Value::String(text.clone())),
+        "string" => Some(Value::String(text.clone().into_owned())),
         "boolean" => match number {
             "1" | "true" => Some(Value::Boolean(true)),
             "0" | "false" => Some(Value::Boolean(false)),
@@ -53,7 +53,7 @@ pub fn value(element: &Element) -> Result<Value, Misfit> {
         _ => None,
     };
     value.ok_or_else(|| Misfit {
-        name: element.name.clone(),
+        name: element.name.to_owned(),
         kind: kind.to_owned(),
         text: text.chars().take(40).collect(),
     })

@@ -38,6 +38,9 @@ impl<const N: usize> Chars<N> {
 
     /// The text, padded with blanks.
     pub fn from_text(text: &str, coding: Coding) -> Result<Self, Unfit> {
+        if let Some(field) = Self::from_ascii(text, coding) {
+            return Ok(field);
+        }
         let bytes = codepage::encode(coding.ccsid(), text)?;
         if bytes.len() > N {
             let too_long =
@@ -49,6 +52,9 @@ impl<const N: usize> Chars<N> {
 
     /// The text, cut at a character's end to what fits, characters that the CCSID lacks replaced by `?`.
     pub fn from_text_cut(text: &str, coding: Coding) -> Self {
+        if let Ok(field) = Self::from_text(text, coding) {
+            return field;
+        }
         let mut bytes = Vec::with_capacity(N);
         for character in text.chars() {
             let mut utf8 = [0; 4];
@@ -63,6 +69,12 @@ impl<const N: usize> Chars<N> {
         Self::padded(&bytes, coding)
     }
 
+    /// Text that needs no conversion, and fits.
+    fn from_ascii(text: &str, coding: Coding) -> Option<Self> {
+        let is_plain = coding.ccsid() == 1208 && text.len() <= N && text.is_ascii();
+        is_plain.then(|| Self::padded(text.as_bytes(), coding))
+    }
+
     fn padded(bytes: &[u8], coding: Coding) -> Self {
         let mut field = [coding.blank(); N];
         for (to, from) in field.iter_mut().zip(bytes) {
@@ -74,7 +86,11 @@ impl<const N: usize> Chars<N> {
     /// The text without trailing blanks and NULs. Bytes that are no text in this coding show as U+FFFD: IBM's own
     /// client cuts names in the middle of a UTF-8 character (O).
     pub fn text(&self, coding: Coding) -> String {
-        let end = self.0.iter().rposition(|byte| *byte != 0 && *byte != coding.blank()).map_or(0, |last| last + 1);
+        let blank = coding.blank();
+        if self.0.iter().all(|byte| *byte == blank) {
+            return String::new();
+        }
+        let end = self.0.iter().rposition(|byte| *byte != 0 && *byte != blank).map_or(0, |last| last + 1);
         let used = self.0.get(..end).unwrap_or_default();
         match codepage::decode(coding.ccsid(), used) {
             Ok(text) => text.into_owned(),

@@ -96,7 +96,7 @@ pub struct Description {
 impl Description {
     /// This description where it says nothing (Encoding 0; CodedCharSetId 0, undefined, or -2, inherit) filled in
     /// from the one before it (wire reference, headers, D).
-    pub(super) fn inheriting(self, before: Self) -> Self {
+    pub fn inheriting(self, before: Self) -> Self {
         Self {
             encoding: if self.encoding == 0 { before.encoding } else { self.encoding },
             ccsid: if matches!(self.ccsid, 0 | -2) { before.ccsid } else { self.ccsid },

@@ -202,9 +202,11 @@ impl Envelope {
         self.parts.as_slice()
     }
 
-    /// The bytes of a header as they came.
-    pub fn bytes_of(&self, placed: &Placed) -> Bytes {
-        self.parts.gather(placed.offset, placed.offset + placed.length)
+    /// The bytes of headers that follow each other, as they came.
+    pub fn bytes_of(&self, headers: &[Placed]) -> Bytes {
+        let from = headers.first().map_or(0, |first| first.offset);
+        let to = headers.last().map_or(0, |last| last.offset + last.length);
+        self.parts.gather(from, to)
     }
 
     /// All that is behind the descriptor, headers and body, as it came: what a message that passes through

@@ -57,6 +57,9 @@ impl Parts {
 
     /// The bytes from `from` up to `to` or the end, in one piece.
     pub(super) fn gather(&self, from: usize, to: usize) -> Bytes {
-        self.cut(from, to).joined()
+        match self.parts.as_slice() {
+            [only] => only.slice(from.min(only.len())..to.clamp(from.min(only.len()), only.len())),
+            _ => self.cut(from, to).joined(),
+        }
     }
 }

@@ -23,19 +23,15 @@ pub fn millis_of_put_time(date: &str, time: &str) -> Option<i64> {
 /// PutDate and PutTime of milliseconds since 1970 UTC, rounded down to hundredths. None: the year is not one of
 /// 0000 to 9999.
 pub fn put_time_of_millis(millis: i64) -> Option<(String, String)> {
-    let (mut year, mut day) = (1970, millis.div_euclid(DAY_MS));
-    // Whole 400-year cycles first, then what is left of one.
-    year += 400 * day.div_euclid(146_097);
-    day = day.rem_euclid(146_097);
-    while day >= days_in_year(year) {
-        day -= days_in_year(year);
-        year += 1;
-    }
-    let mut month = 1;
-    while day >= days_in_month(year, month) {
-        day -= days_in_month(year, month);
-        month += 1;
-    }
+    // Years that begin in March, so that a leap day is the last day of one.
+    let since_march = millis.div_euclid(DAY_MS) + 719_468;
+    let (cycle, day) = (since_march.div_euclid(146_097), since_march.rem_euclid(146_097));
+    let year_of_cycle = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year_of_cycle + year_of_cycle / 4 - year_of_cycle / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = 400 * cycle + year_of_cycle + i64::from(month <= 2);
     if !(0..=9999).contains(&year) {
         return None;
     }
@@ -52,10 +48,6 @@ fn digits(text: &str, from: usize, to: usize) -> Option<i64> {
 
 fn is_leap(year: i64) -> bool {
     year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-fn days_in_year(year: i64) -> i64 {
-    if is_leap(year) { 366 } else { 365 }
 }
 
 fn days_in_month(year: i64, month: i64) -> i64 {

@@ -1,5 +1,7 @@
 //! MQRFH and MQRFH2, the rules and formatting headers (wire reference, headers, D).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::codepage::{self, Newline, NotText};
@@ -192,25 +194,30 @@ impl Rfh2 {
 
     /// Text of a folder, without padding. UTF-16 is read by its byte order mark, else by the position of its first
     /// `<`, else in the byte order of the header; marks are also used as padding (O) and dropped.
-    pub fn folder_text(&self, folder: &[u8], byte_order: ByteOrder) -> Result<String, NotText> {
+    pub fn folder_text<'a>(&self, folder: &'a [u8], byte_order: ByteOrder) -> Result<Cow<'a, str>, NotText> {
         let byte_order = match folder {
             [0, b'<', ..] => ByteOrder::Big,
             [b'<', 0, ..] => ByteOrder::Little,
             _ => byte_order,
         };
         let text = codepage::decode_with(self.name_value_ccsid, byte_order, Newline::default(), folder)?;
-        Ok(text.trim_start_matches('\u{FEFF}').trim_end_matches([' ', '\0', '\u{FEFF}']).to_owned())
+        Ok(match text {
+            Cow::Borrowed(text) => Cow::Borrowed(trimmed(text)),
+            Cow::Owned(text) => Cow::Owned(trimmed(&text).to_owned()),
+        })
     }
 
     /// Texts of all folders, in order, as [`Self::folder_text`] reads them.
-    pub fn folder_texts(&self, byte_order: ByteOrder) -> Vec<Result<String, NotText>> {
+    pub fn folder_texts(&self, byte_order: ByteOrder) -> Vec<Result<Cow<'_, str>, NotText>> {
         self.folders.iter().map(|folder| self.folder_text(folder, byte_order)).collect()
     }
 
     /// A folder to put into [`Rfh2::folders`]: UTF-8 (for NameValueCCSID 1208), padded with blanks to a multiple of 4.
     pub fn folder_bytes(text: &str) -> Bytes {
-        let mut bytes = text.as_bytes().to_vec();
-        bytes.resize(bytes.len().next_multiple_of(4), b' ');
+        let length = text.len().next_multiple_of(4);
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.resize(length, b' ');
         Bytes::from(bytes)
     }
 
@@ -218,4 +225,9 @@ impl Rfh2 {
         let Self { encoding, coded_char_set_id, format, flags, .. } = *self;
         Fixed { encoding, coded_char_set_id, format, flags }
     }
+}
+
+/// A folder's text without byte order marks and padding.
+fn trimmed(text: &str) -> &str {
+    text.trim_start_matches('\u{FEFF}').trim_end_matches([' ', '\0', '\u{FEFF}'])
 }

@@ -76,6 +76,9 @@ impl Filler<'_> {
 /// Split options win over the whole in what they can say; the rest is of the whole.
 fn report(view: &View<'_>) -> i32 {
     let whole = view.int("JMS_IBM_MQMD_Report").unwrap_or(0);
+    if !view.has_under("JMS_IBM_Report_") {
+        return whole;
+    }
     let (mut split, mut mask, mut any) = (0, 0, false);
     for (name, bits) in REPORTS {
         mask |= bits;

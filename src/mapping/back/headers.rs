@@ -20,6 +20,7 @@ use super::Context;
 use super::body::Described;
 use super::descriptor::comes_back;
 use super::jms::{jms_folder, mcd_folder};
+use super::kept::KeptFolders;
 use super::rewrite::Template;
 use super::usr::{self, Application};
 use super::view::View;
@@ -40,7 +41,7 @@ pub(in crate::mapping) struct Headers {
 /// Whether something has no place without an MQRFH2, or the message came with one.
 pub(super) fn needs_rfh2(view: &View<'_>) -> bool {
     let publication = view.publication;
-    let has = |prefix: &'static str| view.ours_under(prefix).next().is_some();
+    let has = |prefix: &'static str| view.has_under(prefix);
     view.text("JMS_IBM_MQMD_Format") == Some(format::RF_HEADER_2)
         || !view.application.is_empty()
         || publication.message_type.is_some()
@@ -82,14 +83,14 @@ fn coding_of_headers(view: &View<'_>) -> Coding {
 
 /// Writes headers one behind the other, each saying what follows it.
 fn link(mut chain: Vec<Header>, (encoding, ccsid): (i32, i32), body: &Described, coding: Coding) -> Headers {
-    let formats: Vec<String> =
-        chain.iter().skip(1).map(|next| format_of(next).to_owned()).chain([body.format.clone()]).collect();
+    let formats: Vec<&str> =
+        chain.iter().skip(1).map(|next| -> &str { format_of(next) }).chain([body.format.as_str()]).collect();
     let count = chain.len();
     for (at, (header, format)) in chain.iter_mut().zip(&formats).enumerate() {
         let (encoding, ccsid) = if at + 1 == count { (body.encoding, body.ccsid) } else { (encoding, ccsid) };
         describe(header, Description { encoding, ccsid, format: Chars::from_text_cut(format, coding) });
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(if chain.is_empty() { 0 } else { 512 });
     chain.iter().for_each(|header| header.encode_to(&mut bytes, coding));
     match chain.first() {
         Some(first) => Headers { encoding, ccsid, format: format_of(first).to_owned(), bytes },
@@ -126,7 +127,9 @@ fn mde(v2: MdV2) -> Mde {
 
 /// A dead-letter header of the properties that one became; `was` gives what they do not say. None: they are gone.
 fn dlh(view: &View<'_>, was: Option<&Dlh>, coding: Coding) -> Option<Dlh> {
-    view.ours_under("MQFERRY_DLH_").next()?;
+    if !view.has_under("MQFERRY_DLH_") {
+        return None;
+    }
     let text = |field: &str| view.our_text(&format!("MQFERRY_DLH_{field}")).unwrap_or_default();
     let int = |field: &str| view.int(&format!("MQFERRY_DLH_{field}")).unwrap_or(0);
     let described = was.map(Dlh::describes);
@@ -161,8 +164,8 @@ fn rfh(view: &View<'_>, coding: Coding) -> Option<Rfh> {
 
 /// One MQRFH2 in UTF-8: mcd, jms, usr, then folders that were kept as text.
 fn fresh_rfh2(view: &View<'_>, context: &Context<'_>) -> Rfh2 {
-    let kept = |name: &str| view.our_text(&format!("MQFERRY_RFH2_{name}"));
-    let (mcd, jms, usr) = (kept("mcd"), kept("jms"), kept("usr"));
+    let (mcd, jms) = (view.our_text("MQFERRY_RFH2_mcd"), view.our_text("MQFERRY_RFH2_jms"));
+    let usr = view.our_text("MQFERRY_RFH2_usr");
     let template = |text: &'_ Option<Cow<'_, str>>| text.as_deref().and_then(Template::read).is_some();
     let mut texts = Vec::new();
     texts.push(mcd_folder(mcd.as_deref().and_then(Template::read).as_ref(), view, context));
@@ -314,17 +317,15 @@ struct FolderState<'a> {
     seen: BTreeSet<String>,
     /// Properties that no folder had.
     new: Application<'a>,
-    /// Kept folders that are still to be found among those that the message came with.
-    kept: Vec<(String, Cow<'a, Value>)>,
+    kept: KeptFolders<'a>,
 }
 
 impl<'a> FolderState<'a> {
     fn of(envelope: &Envelope, view: &View<'a>) -> Self {
         let mut claimed = BTreeSet::new();
-        for folder in folders::of_headers(&envelope.chain) {
-            if let ("usr", Ok(_), Some(template)) =
-                (folder.name.as_str(), &folder.content, Template::read(&folder.text))
-            {
+        let texts = folders::texts(&envelope.chain);
+        for folder in folders::read(&texts, &mut folders::MAX_ELEMENTS.clone()) {
+            if let ("usr", Ok(_), Some(template)) = (folder.name, &folder.content, Template::read(&folder.text)) {
                 claimed.extend(usr::claimed(&template));
             }
         }
@@ -336,7 +337,7 @@ impl<'a> FolderState<'a> {
             budget: folders::MAX_ELEMENTS,
             seen: BTreeSet::new(),
             new: others(view, &claimed),
-            kept: view.ours_under("MQFERRY_RFH2_").map(|(name, value)| (name.to_owned(), value)).collect(),
+            kept: KeptFolders::of(view),
         }
     }
 
@@ -351,13 +352,13 @@ impl<'a> FolderState<'a> {
     ) -> Vec<Bytes> {
         let mut out = Vec::new();
         for bytes in &rfh2.folders {
-            let block = Rfh2 { folders: vec![bytes.clone()], ..rfh2.clone() };
-            let folders = folders::of_header(&block, byte_order, &mut self.budget);
+            let texts = [folders::text(rfh2, bytes, byte_order)];
+            let folders = folders::read(&texts, &mut self.budget);
             let mut is_same = true;
             let mut text = String::new();
             for folder in &folders {
                 let now = self.folder(folder, view, context);
-                is_same &= now.as_deref() == Some(folder.text.as_str());
+                is_same &= now.as_deref() == Some(folder.text.as_ref());
                 text.push_str(&now.unwrap_or_default());
             }
             if is_same {
@@ -379,8 +380,8 @@ impl<'a> FolderState<'a> {
             }
             // Of these every property was judged by itself.
             let is_judged = |name: &str| matches!(name.split('_').next(), Some("usr" | "jms" | "mcd"));
-            texts.extend(self.kept.drain(..).filter_map(|(name, value)| match value.as_ref() {
-                Value::String(text) if text.starts_with('<') && !is_judged(&name) => Some(text.clone()),
+            texts.extend(self.kept.rest().filter_map(|(name, value)| match value.as_ref() {
+                Value::String(text) if text.starts_with('<') && !is_judged(name) => Some(text.clone()),
                 _ => None,
             }));
             out.extend(texts.iter().map(|text| folder_bytes(text, b"<", rfh2.name_value_ccsid, byte_order)));
@@ -389,9 +390,9 @@ impl<'a> FolderState<'a> {
     }
 
     /// A folder's text now; none where it is gone.
-    fn folder(&mut self, folder: &Folder, view: &View<'_>, context: &Context<'_>) -> Option<String> {
+    fn folder(&mut self, folder: &Folder<'_>, view: &View<'_>, context: &Context<'_>) -> Option<String> {
         let template = folder.content.as_ref().ok().and_then(|_| Template::read(&folder.text));
-        match (folder.name.as_str(), template) {
+        match (folder.name, template) {
             ("usr", Some(template)) => {
                 let added = std::mem::take(&mut self.new);
                 usr::changed(&template, view, &mut self.seen, &added)
@@ -409,18 +410,11 @@ impl<'a> FolderState<'a> {
     }
 
     /// A folder that became a property as it was: what the property says now.
-    fn kept_folder(&mut self, folder: &Folder) -> Option<String> {
-        let is_text = |value: &Value, text: &str| matches!(value, Value::String(now) if now == text);
-        if let Some(at) = self.kept.iter().position(|(_, value)| is_text(value, &folder.text)) {
-            self.kept.swap_remove(at);
-            return Some(folder.text.clone());
+    fn kept_folder(&mut self, folder: &Folder<'_>) -> Option<String> {
+        if self.kept.take_text(&folder.text) {
+            return Some(folder.text.clone().into_owned());
         }
-        let base = escape_beyond_bmp(&folder.name);
-        let at = self.kept.iter().position(|(name, _)| *name == base)?;
-        match self.kept.swap_remove(at).1.as_ref() {
-            Value::String(text) => Some(text.clone()),
-            _ => None,
-        }
+        self.kept.take_name(&escape_beyond_bmp(folder.name))
     }
 }
 

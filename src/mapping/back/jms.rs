@@ -1,6 +1,7 @@
 //! The `mcd` and `jms` folders of a publication, written as IBM's JMS client writes them (wire reference, observed, O).
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use crate::message::constants::format;
 
@@ -88,15 +89,15 @@ pub(in crate::mapping) const MCD: [&str; 5] = ["Msd", "Set", "Type", "Fmt", "msg
 pub(in crate::mapping) const JMS: [&str; 9] = ["Dst", "Rto", "Dlv", "Pri", "Exp", "Tms", "Cid", "Gid", "Seq"];
 
 /// Whether a folder's further elements and the properties that they became are the same.
-fn has_all(root: &Element, known: &[&str], extras: &[(&str, Cow<'_, Value>)]) -> bool {
-    let others = || root.children.iter().filter(|child| !known.contains(&child.name.as_str()));
-    let held = |element: &Element| match typed::value(element) {
-        Ok(value) if element.children.is_empty() => {
-            extras.iter().find(|(name, _)| *name == element.name).is_none_or(|(_, now)| same(now, &value))
-        }
+fn has_all(root: &Element<'_>, known: &[&str], extras: &[(&str, Cow<'_, Value>)]) -> bool {
+    let others = || root.children.iter().filter(|child| !known.contains(&child.name));
+    let now: HashMap<&str, &Value> = extras.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+    let held = |element: &Element<'_>| match typed::value(element) {
+        Ok(value) if element.children.is_empty() => now.get(element.name).is_none_or(|now| same(now, &value)),
         _ => true,
     };
-    others().all(held) && extras.iter().all(|(name, _)| others().any(|element| element.name == *name))
+    let names: HashSet<&str> = others().map(|element| element.name).collect();
+    others().all(held) && extras.iter().all(|(name, _)| names.contains(name))
 }
 
 fn write_text(out: &mut String, name: &str, text: &str) {
@@ -179,9 +180,11 @@ pub(super) fn jms_folder(template: Option<&Template<'_>>, view: &View<'_>, conte
         out.push_str("</jms>");
         return Some(out);
     };
-    let now = |name: &str| wanted.iter().find(|(wanted, _)| *wanted == name).map(|(_, value)| value.as_ref());
+    let by_name: HashMap<&str, &Value> = wanted.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+    let now = |name: &str| by_name.get(name).copied();
     // What was not there is added only where no field of the descriptor says it.
-    let is_new = |name: &str| template.root.child(name).is_none();
+    let names: HashSet<&str> = template.root.children.iter().map(|child| child.name).collect();
+    let is_new = |name: &str| !names.contains(name);
     let publication = view.publication;
     let needs_no_folder = |name: &str| match name {
         "Cid" => publication.correlation_id.as_deref().is_none_or(comes_back),
@@ -192,9 +195,9 @@ pub(super) fn jms_folder(template: Option<&Template<'_>>, view: &View<'_>, conte
     for (name, value) in wanted.iter().filter(|(name, _)| is_new(name) && !needs_no_folder(name)) {
         render::element(&mut added, name, value, Place::Folder);
     }
-    let mut seen = std::collections::BTreeSet::new();
-    let judge = |index: usize, element: &Element| {
-        let name = element.name.as_str();
+    let mut seen = HashSet::new();
+    let judge = |index: usize, element: &Element<'_>| {
+        let name = element.name;
         let is_property = JMS.contains(&name) || (typed::value(element).is_ok() && element.children.is_empty());
         if !seen.insert(name.to_owned()) || !is_property {
             return Verdict::Keep;
@@ -220,7 +223,7 @@ pub(super) fn jms_folder(template: Option<&Template<'_>>, view: &View<'_>, conte
 }
 
 /// A known element with another text; other writers than IBM's client give these types, which stay.
-fn with_text(template: &Template<'_>, index: usize, element: &Element, now: &Value) -> Verdict {
+fn with_text(template: &Template<'_>, index: usize, element: &Element<'_>, now: &Value) -> Verdict {
     let Value::String(text) = now else { return template.with_value(index, element, now) };
     let typed = match (typed::kind(element), text.parse::<i64>()) {
         ("i8" | "int", Ok(number)) => Value::Long(number),

@@ -54,18 +54,18 @@ fn headers_piece(
     let written = nominal_headers(view, &nominal_queue(view), reply, &policy.broker, described);
     let md = &envelope.md;
     let format = envelope.outer_format();
-    let lay = payload.header_parts(envelope);
+    let lay = payload.header_bytes(envelope);
     // Made afresh they would speak of a lifetime that these may not speak of.
     let is_of_lifetime = view.publication.expires_at_ms.is_some() && !written.bytes.is_empty();
     let same = !is_of_lifetime
         && written.encoding == md.encoding
         && written.ccsid == md.coded_char_set_id
         && written.format == format
-        && lay.iter().flatten().eq(written.bytes.iter());
+        && lay == written.bytes;
     if same {
         return None;
     }
-    let headers = Headers { encoding: md.encoding, ccsid: md.coded_char_set_id, format, bytes: lay.concat() };
+    let headers = Headers { encoding: md.encoding, ccsid: md.coded_char_set_id, format, bytes: lay.into() };
     let expires_at_ms = view.publication.expires_at_ms.unwrap_or(0);
     let bytes = RawHeaders { headers, expires_at_ms }.to_bytes();
     Some(Piece { name: raw::HEADERS, digest: digest_of_headers(&written), bytes })
@@ -112,11 +112,24 @@ macro_rules! fields {
         #[derive(Clone, Copy)]
         enum Index { $($int,)* $($id,)* $($text,)* }
 
-        /// Index, bytes and whether it is text.
-        fn all(md: &Md, mut see: impl FnMut(u8, &[u8], bool)) {
-            $(see(Index::$int as u8, &md.$int.to_be_bytes(), false);)*
-            $(see(Index::$id as u8, &md.$id, false);)*
-            $(see(Index::$text as u8, &md.$text.0, true);)*
+        /// Index and bytes of each.
+        fn all(md: &Md, mut see: impl FnMut(u8, &[u8])) {
+            $(see(Index::$int as u8, &md.$int.to_be_bytes());)*
+            $(see(Index::$id as u8, &md.$id);)*
+            $(see(Index::$text as u8, &md.$text.0);)*
+        }
+
+        /// Index and bytes of those that differ, in the one and in the other.
+        fn different(one: &Md, other: &Md, mut see: impl FnMut(u8, &[u8], &[u8])) {
+            $(if one.$int != other.$int {
+                see(Index::$int as u8, &one.$int.to_be_bytes(), &other.$int.to_be_bytes());
+            })*
+            $(if one.$id != other.$id {
+                see(Index::$id as u8, &one.$id, &other.$id);
+            })*
+            $(if one.$text != other.$text {
+                see(Index::$text as u8, &one.$text.0, &other.$text.0);
+            })*
         }
 
         fn set(md: &mut Md, field: &Field, coding: Coding) {
@@ -191,17 +204,12 @@ fn descriptor_piece(
     let mut written = descriptor::descriptor(view, reply, &policy.broker, coding, now_ms);
     view.notes.truncate(notes);
     written.format = Chars::from_text_cut(&envelope.outer_format(), coding);
-    let mut lay = Vec::with_capacity(27);
-    all(&envelope.md, |index, bytes, _| lay.push((index, bytes.to_vec())));
     let mut out = coding.ccsid().to_be_bytes().to_vec();
-    let mut stood = lay.into_iter();
-    all(&written, |index, bytes, _| {
-        if let Some((_, was)) = stood.next().filter(|(_, was)| was != bytes) {
-            out.push(index);
-            out.extend(digest_of_field(&written, index, bytes, coding));
-            out.push(u8::try_from(was.len()).unwrap_or(0));
-            out.extend(was);
-        }
+    different(&written, &envelope.md, |index, bytes, was| {
+        out.push(index);
+        out.extend(digest_of_field(&written, index, bytes, coding));
+        out.push(u8::try_from(was.len()).unwrap_or(0));
+        out.extend(was);
     });
     (out.len() > 4).then_some(Piece { name: raw::MQMD, digest: [0; 8], bytes: out })
 }
@@ -232,7 +240,7 @@ pub(super) fn restore_format(md: &mut Md, coding: Coding, fields: &[Field]) {
 
 fn restore(md: &mut Md, coding: Coding, fields: &[Field], which: impl Fn(u8) -> bool) {
     let mut fitting = Vec::new();
-    all(md, |index, bytes, _| {
+    all(md, |index, bytes| {
         let field = fields.iter().find(|field| field.index == index && which(index));
         fitting.extend(field.filter(|field| field.digest == digest_of_field(md, index, bytes, coding)));
     });

@@ -9,6 +9,7 @@ mod descriptor;
 mod headers;
 mod jms;
 pub(super) mod keep;
+mod kept;
 mod rewrite;
 mod usr;
 mod view;

@@ -13,7 +13,7 @@ const MAX_ELEMENTS: usize = super::super::folders::MAX_ELEMENTS;
 pub(super) struct Template<'a> {
     text: &'a str,
     /// What it holds.
-    pub(super) root: Element,
+    pub(super) root: Element<'a>,
     spans: Vec<Range<usize>>,
 }
 
@@ -45,7 +45,11 @@ impl<'a> Template<'a> {
     }
 
     /// The folder with each element judged, and `added` behind the last. None: nothing is left of it.
-    pub(super) fn rewritten(&self, mut verdict: impl FnMut(usize, &Element) -> Verdict, added: &str) -> Option<String> {
+    pub(super) fn rewritten(
+        &self,
+        mut verdict: impl FnMut(usize, &Element<'_>) -> Verdict,
+        added: &str,
+    ) -> Option<String> {
         let mut out = String::with_capacity(self.text.len() + added.len());
         let (mut at, mut left) = (0, 0);
         for (index, element) in self.root.children.iter().enumerate() {
@@ -76,7 +80,7 @@ impl<'a> Template<'a> {
                 out.push('>');
                 out.push_str(added);
                 out.push_str("</");
-                out.push_str(&self.root.name);
+                out.push_str(self.root.name);
                 out.push('>');
             }
         }
@@ -84,7 +88,7 @@ impl<'a> Template<'a> {
     }
 
     /// A leaf with another value: its start tag stays where the type is the same.
-    pub(super) fn with_value(&self, index: usize, element: &Element, value: &Value) -> Verdict {
+    pub(super) fn with_value(&self, index: usize, element: &Element<'_>, value: &Value) -> Verdict {
         let same_kind = typed::kind(element) == render::dt(value) && !element.is_nil() && *value != Value::Null;
         let mut text = String::new();
         match start_tag(self.span(index)).filter(|_| same_kind) {
@@ -92,10 +96,10 @@ impl<'a> Template<'a> {
                 text.push_str(start);
                 render::text_of(&mut text, value, Place::Folder);
                 text.push_str("</");
-                text.push_str(&element.name);
+                text.push_str(element.name);
                 text.push('>');
             }
-            None => render::element(&mut text, &element.name, value, Place::Folder),
+            None => render::element(&mut text, element.name, value, Place::Folder),
         }
         Verdict::Replace(text)
     }

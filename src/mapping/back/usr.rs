@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::folders::MAX_NAME;
+use super::super::groups;
 use super::super::markup::Element;
 use super::super::render::{self, Place};
 use super::super::{Value, typed};
@@ -63,22 +63,11 @@ fn is_nested(name: &str) -> bool {
 }
 
 /// The properties that an element of a `usr` folder became: those too long to be one are not among them.
-fn properties_of(element: &Element) -> Vec<(String, Value)> {
-    let mut found = Vec::new();
-    let mut stack = vec![(render::restore_name(&element.name), element)];
-    while let Some((name, element)) = stack.pop() {
-        if name.len() > MAX_NAME {
-            continue;
-        }
-        if element.children.is_empty() {
-            let value = typed::value(element).unwrap_or_else(|_| Value::String(element.text.clone()));
-            found.push((name, value));
-        } else {
-            let inner = element.children.iter();
-            stack.extend(inner.map(|child| (format!("{name}.{}", render::restore_name(&child.name)), child)));
-        }
-    }
-    found
+fn properties_of(element: &Element<'_>) -> Vec<(String, Value)> {
+    let value = |element: &Element<'_>| {
+        typed::value(element).unwrap_or_else(|_| Value::String(element.text.clone().into_owned()))
+    };
+    groups::Properties::of(element).all.into_iter().map(|(name, element)| (name, value(element))).collect()
 }
 
 /// Names of the properties that a folder became.
@@ -96,7 +85,7 @@ pub(super) fn changed(
 ) -> Option<String> {
     let mut more = String::new();
     write(&mut more, added.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
-    let judge = |index: usize, element: &Element| {
+    let judge = |index: usize, element: &Element<'_>| {
         let was = properties_of(element);
         let is_first: Vec<bool> = was.iter().map(|(name, _)| seen.insert(name.clone())).collect();
         let now = |name: &String| view.application.get(name.as_str()).map(Cow::as_ref);

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
 
 use bytes::Bytes;
 
@@ -21,6 +22,10 @@ pub(in crate::mapping) struct View<'a> {
     pub(in crate::mapping) is_from_mq: bool,
     /// One line each: what could not be kept.
     pub(in crate::mapping) notes: Vec<String>,
+    /// Names of properties that are bytes written as hex digits.
+    bin: HashSet<&'a str>,
+    /// Names of properties that are written with `\u` escapes.
+    escaped: HashSet<&'a str>,
 }
 
 /// Properties that a provider of JMS sets by itself, and that say nothing of the message.
@@ -54,12 +59,23 @@ impl<'a> View<'a> {
             application: BTreeMap::new(),
             is_from_mq: properties.contains_key("JMS_IBM_PutApplType"),
             notes: Vec::new(),
+            bin: HashSet::new(),
+            escaped: HashSet::new(),
         };
+        let any_listed = !(bin.is_empty() && char.is_empty() && escaped.is_empty());
         for (written, value) in properties {
             let Some(name) = application_name(written, value) else { continue };
-            let listed = properties::listed_name(written);
-            let is = |list: &HashSet<&str>| !list.is_empty() && list.contains(listed.as_ref());
+            if name.is_empty() {
+                view.notes.push("a property without a name has no place in MQ: left out".to_owned());
+                continue;
+            }
             let mut value = Cow::Borrowed(value);
+            if !any_listed {
+                view.application.insert(name, value);
+                continue;
+            }
+            let listed = properties::listed_name(written);
+            let is = |list: &HashSet<&str>| list.contains(listed.as_ref());
             if is(&escaped) {
                 value = view.restored(&name, value, |text| properties::restore_text(text).map(Value::String));
             }
@@ -74,6 +90,7 @@ impl<'a> View<'a> {
             }
             view.application.insert(name, value);
         }
+        (view.bin, view.escaped) = (bin, escaped);
         view
     }
 
@@ -132,19 +149,14 @@ impl<'a> View<'a> {
     /// A value of ours as it was before it became a property.
     pub(in crate::mapping) fn ours(&self, name: &str) -> Option<Cow<'a, Value>> {
         let value = self.get(name)?;
-        let is = |marker: &str| self.text(marker).is_some_and(|names| names.split(' ').any(|listed| listed == name));
         let Value::String(text) = value else { return Some(Cow::Borrowed(value)) };
-        let text: Cow<'a, str> = match properties::restore_text(text) {
-            Some(restored) if is("MQFERRY_escaped") => restored.into(),
-            _ => text.as_str().into(),
-        };
-        Some(match id::unhex(&text) {
-            Some(bytes) if is("MQFERRY_bin") => Cow::Owned(Value::Bytes(bytes.into())),
-            _ => match text {
-                Cow::Borrowed(_) => Cow::Borrowed(value),
-                Cow::Owned(text) => Cow::Owned(Value::String(text)),
-            },
-        })
+        let restored = if self.escaped.contains(name) { properties::restore_text(text) } else { None };
+        if self.bin.contains(name)
+            && let Some(bytes) = id::unhex(restored.as_deref().unwrap_or(text))
+        {
+            return Some(Cow::Owned(Value::Bytes(bytes.into())));
+        }
+        Some(restored.map_or(Cow::Borrowed(value), |text| Cow::Owned(Value::String(text))))
     }
 
     /// Text of ours as it was before it became a property.
@@ -156,6 +168,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether there are properties whose names begin so.
+    pub(in crate::mapping) fn has_under(&self, prefix: &'static str) -> bool {
+        let from = (Bound::Included(prefix), Bound::Unbounded);
+        self.publication.properties.range::<str, _>(from).next().is_some_and(|(name, _)| name.starts_with(prefix))
+    }
+
     /// Properties of ours whose names begin so: what follows, and the value.
     pub(in crate::mapping) fn ours_under(
         &self,
@@ -163,7 +181,7 @@ impl<'a> View<'a> {
     ) -> impl Iterator<Item = (&'a str, Cow<'a, Value>)> + '_ {
         self.publication
             .properties
-            .range(prefix.to_owned()..)
+            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
             .map_while(move |(name, _)| Some((name.as_str(), name.strip_prefix(prefix)?)))
             .filter_map(|(name, rest)| Some((rest, self.ours(name)?)))
     }
@@ -190,6 +208,9 @@ impl<'a> View<'a> {
 
 /// The name that a property has in MQ; none for what is no property there.
 fn application_name<'a>(written: &'a str, value: &Value) -> Option<Cow<'a, str>> {
+    if !written.starts_with("JMS") && !written.starts_with("MQFERRY_") {
+        return Some(Cow::Borrowed(written));
+    }
     if let Some(escaped) = written.strip_prefix(ESCAPE) {
         return Some(Cow::Owned(properties::restore_beyond_bmp(escaped)));
     }

@@ -52,7 +52,9 @@ fn headers(explained: &Explained) -> Vec<Json> {
             });
             let placed = envelope.chain.iter().find(|placed| placed.offset == structure.offset);
             if let Some((Header::Rfh2(rfh2), coding)) = placed.map(|placed| (&placed.header, placed.coding)) {
-                json["folders"] = folders_json(&folders::of_header(rfh2, coding.byte_order, &mut budget));
+                let texts: Vec<_> =
+                    rfh2.folders.iter().map(|bytes| folders::text(rfh2, bytes, coding.byte_order)).collect();
+                json["folders"] = folders_json(&folders::read(&texts, &mut budget));
             }
             json
         })
@@ -67,28 +69,28 @@ fn field(value: FieldValue) -> Json {
     }
 }
 
-fn folders_json(folders: &[Folder]) -> Json {
+fn folders_json(folders: &[Folder<'_>]) -> Json {
     let mut object = Numbered::default();
     for folder in folders {
         let content = match &folder.content {
             Ok(root) => elements(&root.children),
             Err(_) => json!(folder.text),
         };
-        object.insert(&folder.name, content);
+        object.insert(folder.name, content);
     }
     Json::Object(object.map)
 }
 
 /// `{"name": {"type", "value"}}`; an element of elements has the type `folder`, and the second of a name is `name#2`.
-fn elements(elements: &[Element]) -> Json {
+fn elements(elements: &[Element<'_>]) -> Json {
     let mut object = Numbered::default();
     for element in elements {
-        object.insert(&element.name, typed_json(element));
+        object.insert(element.name, typed_json(element));
     }
     Json::Object(object.map)
 }
 
-fn typed_json(element: &Element) -> Json {
+fn typed_json(element: &Element<'_>) -> Json {
     if !element.children.is_empty() {
         return json!({"type": "folder", "value": elements(&element.children)});
     }
