@@ -302,7 +302,7 @@ mod tests {
         #[test]
         fn names_come_back(name in "(_|x|0020|005F|0041|1|-| |:|a|🚀|\\PC){0,12}") {
             let written = element_name(&name);
-            proptest::prop_assert_eq!(restore_name(&written), name);
+            proptest::prop_assert_eq!(&restore_name(&written), &name);
             let first = written.chars().next();
             proptest::prop_assert!(first.is_none_or(|c| c == '_' || c.is_alphabetic()));
         }
