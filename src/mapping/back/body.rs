@@ -101,6 +101,28 @@ pub(super) fn encoded(
     }
 }
 
+/// Characters for which the CCSID's table writes another's bytes: `¥` in 943 is read as a backslash there, and shown as a yen sign;
+/// `～` and `－` of Windows become those of JIS. IBM's client does the same without a word, and a policy that refused them would refuse
+/// every other Japanese address: they are approximations, which a person should know of. NEL, which EBCDIC tables write as
+/// LF, is none of these.
+pub(super) fn stand_ins(text: &str, encoded: &[u8], described: &Described) -> Option<String> {
+    let Described { ccsid, encoding, .. } = *described;
+    if text.is_ascii() || matches!(ccsid, 1200 | 1202 | 1208 | 13488 | 17584) {
+        return None;
+    }
+    let order = ByteOrder::of_encoding(encoding);
+    let read = codepage::decode_with(ccsid, order, Newline::default(), encoded).ok()?;
+    let mut different =
+        text.char_indices().zip(read.chars()).filter(|((_, meant), is)| meant != is && *meant != '\u{85}');
+    let ((at, meant), is) = different.next()?;
+    Some(format!(
+        "CCSID {ccsid} has bytes for {meant:?} (U+{:04X}, at byte {at} of the text) that are read as {is:?} (U+{:04X}); {} such characters",
+        u32::from(meant),
+        u32::from(is),
+        different.count() + 1
+    ))
+}
+
 /// The text with a question mark for each character that the CCSID lacks, and how many.
 fn substituted(ccsid: i32, text: &str) -> Option<(String, usize)> {
     codepage::encode(ccsid, "?").ok()?;
@@ -111,4 +133,29 @@ fn substituted(ccsid: i32, text: &str) -> Option<(String, usize)> {
         count += usize::from(!fits);
     }
     Some((out, count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(ccsid: i32, text: &str) -> Option<String> {
+        let mut described = Described { encoding: 273, ccsid, format: "MQSTR".to_owned() };
+        let encoded = encoded(text, &mut described, &Treatment::default(), &mut Vec::new()).unwrap();
+        stand_ins(text, &encoded, &described)
+    }
+
+    /// `¥` in 943 is 0x5C, which is read as a backslash (docs/codepages.md, from the JDK's table).
+    #[test]
+    fn characters_for_which_others_stand_are_noted() {
+        let note = judged(943, "世界 ¥100 ～").unwrap();
+        assert!(
+            note.contains("'¥' (U+00A5, at byte 7 of the text) that are read as '\\\\' (U+005C); 2 such"),
+            "{note}"
+        );
+        for (ccsid, text) in [(943, "世界 \\100"), (500, "a\u{85}b\nç"), (819, "ÿ"), (1208, "¥"), (930, "ｱ世界")]
+        {
+            assert_eq!(judged(ccsid, text), None, "{ccsid} {text}");
+        }
+    }
 }

@@ -85,7 +85,7 @@ fn body_piece(view: &View<'_>, envelope: &Envelope, payload: &Payload<'_>, descr
         return None;
     }
     let bytes = Stretches::between(&written, &stood).to_bytes();
-    Some(Piece { name: raw::BODY, digest: digest_of_body(view, Some(&text)), bytes })
+    Some(Piece { name: raw::BODY, digest: digest_of_body(view, described, &text), bytes })
 }
 
 /// Whether these bytes are this text, so that they may stand for it.

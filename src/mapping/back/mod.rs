@@ -121,8 +121,9 @@ fn digest_of_headers(headers: &Headers) -> [u8; 8] {
     digest([&headers.encoding.to_be_bytes(), &headers.ccsid.to_be_bytes(), headers.format.as_bytes(), &headers.bytes])
 }
 
-fn digest_of_body(view: &View<'_>, text: Option<&str>) -> [u8; 8] {
-    digest([view.class().as_bytes(), text.unwrap_or_default().as_bytes()])
+fn digest_of_body(view: &View<'_>, described: &Described, text: &str) -> [u8; 8] {
+    let (encoding, ccsid) = (described.encoding.to_be_bytes(), described.ccsid.to_be_bytes());
+    digest([view.class().as_bytes(), &encoding, &ccsid, text.as_bytes()])
 }
 
 /// Puts into the application's properties what is ours and goes to MQ with them; an MQRFH2 is not made for their sake.
@@ -232,17 +233,22 @@ fn body_bytes(
 ) -> Result<Bytes, Unmappable> {
     let Some(text) = body::text(view) else { return Ok(body::plain_bytes(view)) };
     let mut notes = Vec::new();
+    let digest = digest_of_body(view, described, &text);
     let encoded = body::encoded(&text, described, treatment, &mut notes);
     if let Some((piece, stretches)) = raw.body.take() {
-        let is_unchanged = piece.digest == digest_of_body(view, Some(&text));
+        let is_unchanged = piece.digest == digest;
         // What could not be encoded was kept whole.
         let stood = stretches.apply(encoded.as_deref().unwrap_or_default());
         if is_unchanged || (encoded.is_ok() && keep::decodes_to(&stood, described, &text)) {
             return Ok(stood.into());
         }
     }
+    let encoded = encoded?;
+    if notes.is_empty() {
+        notes.extend(body::stand_ins(&text, &encoded, described));
+    }
     view.notes.append(&mut notes);
-    encoded.map(Bytes::from)
+    Ok(Bytes::from(encoded))
 }
 
 /// Whether two moments of expiry are one: who passes on what is left of a lifetime misses it by what that takes.
