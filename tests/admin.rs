@@ -220,6 +220,8 @@ async fn the_metrics_are_these() {
         "mqferry_channel_bytes_sent_total counter",
         "mqferry_channel_current_sequence gauge",
         "mqferry_channel_dead_lettered_total counter",
+        "mqferry_channel_held_up gauge",
+        "mqferry_channel_held_up_seconds_total counter",
         "mqferry_channel_indoubt gauge",
         "mqferry_channel_last_message_timestamp_seconds gauge",
         "mqferry_channel_last_sequence gauge",

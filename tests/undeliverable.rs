@@ -4,21 +4,24 @@
 
 #[path = "support/caller.rs"]
 mod caller;
+#[path = "support/process.rs"]
+mod process;
 #[path = "support/stage.rs"]
 mod stage;
 mod support;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use caller::{CONFIRM, Caller, NONE, luwid, message, whole};
 use mqferry::admin::{ChannelBoard, ChannelStatus};
 use mqferry::mover::Handle;
 use mqferry::partner::generator::Numbered;
 use mqferry::partner::{Options, PartnerError, run};
-use mqferry::target::{AmqpTarget, BrokerAddress, Limits, Login};
+use mqferry::target::{AmqpTarget, BrokerAddress, Limits, Login, OpenWireTarget};
 use mqferry::tls::ClientFiles;
 use mqferry::wire::{ControlFlags1, StatusCode};
+use process::Process;
 use stage::{CHANNEL, Setup, channel, options, until};
 use support::broker::{Broker, BrokerBuilder, FullStore};
 use support::jms::{Client, Received, receive};
@@ -32,15 +35,28 @@ struct Real {
     board: ChannelBoard,
 }
 
+/// The address of a broker, by protocol.
+type Address = fn(&Broker) -> String;
+
 impl Real {
     async fn start(broker: &Broker, text: &str, login: Option<(&str, &str)>) -> Self {
-        let url = broker.amqp_url();
-        let BrokerAddress::Amqp(brokers) = url.parse().unwrap() else { panic!("{url} is no AMQP address") };
+        Self::on(&broker.amqp_url(), text, login).await
+    }
+
+    async fn on(url: &str, text: &str, login: Option<(&str, &str)>) -> Self {
         let login = login.map(|(user, password)| Login { user: user.into(), password: password.to_owned().into() });
         let limits = Limits { settle: Duration::from_secs(4), commit: Duration::from_secs(10), ..Limits::default() };
-        let target = AmqpTarget::new(brokers, login, &ClientFiles::default(), limits).unwrap();
         let setup = Setup { text: text.to_owned(), ..Setup::default() };
-        let (gateway, board, _, _) = stage::gateway(&setup, target).await;
+        let files = ClientFiles::default();
+        let (gateway, board, _, _) = match url.parse().unwrap() {
+            BrokerAddress::Amqp(brokers) => {
+                stage::gateway(&setup, AmqpTarget::new(brokers, login, &files, limits).unwrap()).await
+            }
+            BrokerAddress::OpenWire(brokers) => {
+                stage::gateway(&setup, OpenWireTarget::new(brokers, login, &files, limits).unwrap()).await
+            }
+            BrokerAddress::Embedded(_) => panic!("{url} is no broker"),
+        };
         Self { gateway, board }
     }
 
@@ -79,8 +95,17 @@ fn heads(messages: &[Received]) -> Vec<u64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_right_to_write_and_no_such_destination_are_dead_letters_among_good_neighbours() {
+    dead_letters(Broker::amqp_url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_openwire_too_a_refusal_concerns_its_own_message_alone() {
+    dead_letters(Broker::openwire_url).await;
+}
+
+async fn dead_letters(address: Address) {
     let broker = rights("gateways").start();
-    let real = Real::start(&broker, &channel(CHANNEL, ""), Some(LOGIN)).await;
+    let real = Real::on(&address(&broker), &channel(CHANNEL, ""), Some(LOGIN)).await;
     let folder = tempfile::tempdir().unwrap();
     for (number, queue) in (1..).zip(["OPEN.Q", "FORBIDDEN", "OPEN.Q", "OPEN.>", "OPEN.Q"]) {
         put(folder.path(), number, 1, queue, 60);
@@ -190,6 +215,71 @@ async fn a_full_store_loses_nothing_and_the_rest_comes_when_there_is_room() {
         let got = receive(Client::ActiveMq, &broker, "BIG").with("count", COUNT).with("heads", 20).messages();
         assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>(), "{full:?}");
         assert_eq!(broker.depth("BIG") + broker.depth("MQFERRY.DLQ"), 0, "{full:?}");
+    }
+}
+
+/// A queue that has used the memory it may have, until somebody empties it: the confirms come late, and nothing else
+/// happens. Of 24 MB the gateway holds what is on its way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_has_no_memory_left_slows_the_channel_and_operators_can_see_it() {
+    for (address, most) in [(Broker::openwire_url as Address, 48), (Broker::amqp_url, 64)] {
+        const COUNT: u64 = 600;
+        let policy = r#"<policyEntry queue="NARROW" memoryLimit="2mb"><pendingQueuePolicy><vmQueueCursor/></pendingQueuePolicy></policyEntry>"#;
+        let broker = Broker::builder().policy(policy).start();
+        let gateway = Process::on(&address(&broker), &channel(CHANNEL, ""));
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), 1, COUNT, "NARROW", 40_000);
+        let options = Options { batchsz: 10, ..options(gateway.address, folder.path()) };
+        let sending = tokio::spawn(async move { run(&options).await });
+        until("the channel is held up", || gateway.log().contains("is held up")).await;
+        assert_eq!(gateway.metric(r#"mqferry_channel_held_up{channel="QM1.TO.GW"}"#), 1.0);
+        let confirmed = gateway.metric(r#"mqferry_channel_last_sequence{channel="QM1.TO.GW"}"#);
+        assert!(confirmed > 0.0 && confirmed < 100.0, "{confirmed}");
+        assert!(!sending.is_finished());
+        let consumer = receive(Client::ActiveMq, &broker, "NARROW").with("count", COUNT).with("heads", 20);
+        let got = consumer.with("idle-ms", 30_000).messages();
+        assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>());
+        let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
+        assert_eq!((report.confirmed, report.dlq_used), (COUNT, 0), "{report:?}");
+        until("it is over", || gateway.log().contains("has its answer after")).await;
+        assert_eq!(gateway.metric(r#"mqferry_channel_held_up{channel="QM1.TO.GW"}"#), 0.0);
+        assert!(gateway.metric(r#"mqferry_channel_held_up_seconds_total{channel="QM1.TO.GW"}"#) >= 2.0);
+        let memory = gateway.most_memory() >> 20;
+        println!("held up at {confirmed}, at most {memory} MiB");
+        assert!(memory < most, "{memory} MiB");
+        gateway.end();
+    }
+}
+
+/// A broker that stands still (SIGSTOP) in the middle of batches: each wait ends, the queue manager is told or cut off, and
+/// when the broker goes on everything comes, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_stops_answering_ends_the_batch_in_a_bounded_time() {
+    for address in [Broker::openwire_url as Address, Broker::amqp_url] {
+        const COUNT: u64 = 500;
+        let broker = Broker::start();
+        let real = Real::on(&address(&broker), &channel(CHANNEL, ""), None).await;
+        let folder = tempfile::tempdir().unwrap();
+        put(folder.path(), 1, COUNT, "STILL", 1000);
+        let pause_between_batches = Duration::from_millis(20);
+        let options = Options { retries: 1000, pause_between_batches, ..real.options(folder.path()) };
+        let sending = tokio::spawn(async move { run(&options).await });
+        until("some batches", || real.status().lstseqno > 50).await;
+        broker.freeze();
+        let began = Instant::now();
+        until("the batch is given up", || real.status().last_error.is_some()).await;
+        let (took, why) = (began.elapsed(), real.status().last_error.unwrap());
+        println!("given up after {took:.1?}: {why}");
+        // Settling may take 4 s here and a commit 10 s; the connection counts as dead after 15 s.
+        assert!(took < Duration::from_secs(30), "{took:?}: {why}");
+        broker.thaw();
+        let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
+        assert_eq!(report.confirmed, COUNT);
+        real.end().await;
+        let got = receive(Client::ActiveMq, &broker, "STILL").with("count", COUNT).with("heads", 20).messages();
+        assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>());
+        let mut broker = broker;
+        assert_eq!(broker.depth("STILL"), 0);
     }
 }
 

@@ -2,15 +2,20 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::held_up;
 use super::instance::Instance;
 use super::link::Stream;
 use super::memory::Room;
 use super::undelivered::{Failed, Unsettled, as_broken};
+use crate::admin::status::Substate;
 use crate::channel::{Input, MessageFrame, Output, Stopped, SyncRecord};
 use crate::mapping::reports::{self, Event};
 use crate::mapping::{Mapped, Original, Publication, reason};
 use crate::target::{Outcome, Target, Unit};
 use crate::wire::{Luwid, StatusCode};
+
+/// What the target has to answer for.
+pub(super) const STAGED: &str = "messages of the batch";
 
 /// What a batch begins with.
 pub(super) struct Start {
@@ -166,7 +171,7 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
         item.staged_to(publication.as_ref());
         self.unsettled.push(item);
         if let Some(publication) = publication {
-            self.unit.stage(index, publication).await?;
+            held_up::wait_for(self.instance, STAGED, Substate::MqPut, self.unit.stage(index, publication)).await?;
         }
         Ok(())
     }
@@ -178,7 +183,8 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
         }
         let dead_lettered = self.dead_lettered;
         let began = self.instance.gateway.clock.now();
-        let outcome = self.unit.commit(record.clone()).await;
+        let commit = self.unit.commit(record.clone());
+        let outcome = held_up::wait_for(self.instance, "a commit", Substate::EndBatch, commit).await;
         let took = self.instance.gateway.clock.now().saturating_sub(began);
         self.instance.committed(&outcome, &record, dead_lettered, took);
         self.instance.handle(match outcome {

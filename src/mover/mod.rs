@@ -7,6 +7,7 @@ mod batch;
 mod codec;
 mod dialer;
 mod gateway;
+mod held_up;
 mod instance;
 mod link;
 mod listener;

@@ -10,11 +10,13 @@
 
 use std::time::Duration;
 
-use super::batch::Batch;
+use super::batch::{Batch, STAGED};
+use super::held_up;
 use super::link::Stream;
 use super::memory::Room;
 use super::orders;
 use crate::admin::ChannelStatus;
+use crate::admin::status::Substate;
 use crate::channel::{Definition, MessageFrame};
 use crate::mapping::reports::{self, Event};
 use crate::mapping::{self, Destination, Mapped, Original, Publication, reason};
@@ -130,7 +132,7 @@ impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
     /// of it is said, in the same unit of work.
     pub(super) async fn settle(&mut self) -> Result<(), Failed> {
         loop {
-            let refused = self.unit.settle().await?;
+            let refused = held_up::wait_for(self.instance, STAGED, Substate::MqPut, self.unit.settle()).await?;
             if refused.is_empty() {
                 let settled = std::mem::take(&mut self.unsettled);
                 if self.report_on(&settled).await? {

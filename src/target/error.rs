@@ -47,6 +47,13 @@ impl Refusal {
     pub const NOT_CONVERTED: i32 = 2119;
     /// MQRC_UNEXPECTED_ERROR
     pub const UNEXPECTED: i32 = 2195;
+
+    /// Whether ActiveMQ refused a message of a transaction only because it had to wait for memory. When there is room again
+    /// the broker looks for the transaction where it is not, and takes it for completed (seen on 5.19.1, either
+    /// protocol): the message is not there, the transaction is good, and it may be sent again.
+    pub(super) fn had_to_wait(text: &str) -> bool {
+        text.contains("completed while waiting for space")
+    }
 }
 
 impl fmt::Display for Refusal {

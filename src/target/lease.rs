@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use super::record::{LeaseRecord, describe, fresh_holder, sync_queue};
-use super::{Limits, Side, TargetError};
+use super::{Limits, Refusal, Side, TargetError};
 use crate::channel::record::{ChannelKey, SyncRecord};
 
 /// JMSType (AMQP: subject) of a record, of a barrier.
@@ -70,7 +70,9 @@ fn refuse(queue: &str, what: &str) -> TargetError {
 /// The broker does not take what the gateway itself must write.
 pub(super) fn refused_by(broker: &str, queue: &str, why: &str) -> TargetError {
     // The raw transformer of an AMQP connector does not look for the address in a message.
-    let fix = if why.contains("Missing to field") {
+    let fix = if Refusal::had_to_wait(why) {
+        "its memory for messages is full (systemUsage); it tries again"
+    } else if why.contains("Missing to field") {
         "set transport.transformer=jms on its AMQP connector"
     } else {
         "the user needs read, write and admin on MQFERRY.>"
@@ -78,7 +80,7 @@ pub(super) fn refused_by(broker: &str, queue: &str, why: &str) -> TargetError {
     TargetError {
         side: Side::Broker,
         text: format!("{broker} refuses our messages on queue {queue}: {why}: {fix}"),
-        retry: false,
+        retry: Refusal::had_to_wait(why),
     }
 }
 

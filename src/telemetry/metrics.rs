@@ -65,6 +65,10 @@ pub struct ChannelMetrics {
     pub repeated: Counter,
     /// Callers refused.
     pub refused: Counter,
+    /// Connections that the target lets wait.
+    pub held_up: Gauge,
+    /// Seconds of such waits.
+    pub held_up_seconds: Counter,
     /// Seconds that commits took.
     pub commit_seconds: Histogram,
 }
@@ -118,6 +122,8 @@ impl Metrics {
             dead_lettered: counter(names::CHANNEL_DEAD_LETTERED),
             repeated: counter(names::CHANNEL_REPEATED),
             refused: counter(names::CHANNEL_REFUSED),
+            held_up: gauge_of(names::CHANNEL_HELD_UP),
+            held_up_seconds: counter(names::CHANNEL_HELD_UP_SECONDS),
             commit_seconds: histogram(recorder, names::TARGET_COMMIT_SECONDS, &[channel]),
         }
     }

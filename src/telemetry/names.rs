@@ -66,6 +66,10 @@ metrics! {
         "Messages that were recognised as already committed, and not published again.";
     CHANNEL_REFUSED Counter "mqferry_channel_refused_total" ["channel"]
         "Connections that named this channel and were refused.";
+    CHANNEL_HELD_UP Gauge "mqferry_channel_held_up" ["channel"]
+        "Connections of the channel that wait for the target and have for 2 s: its memory or store may be full.";
+    CHANNEL_HELD_UP_SECONDS Counter "mqferry_channel_held_up_seconds_total" ["channel"]
+        "Whole seconds of such waits that are over.";
     LISTENER_CONNECTIONS Gauge "mqferry_listener_connections" []
         "Connections from partners that are open now.";
     LISTENER_ACCEPTED Counter "mqferry_listener_accepted_total" []

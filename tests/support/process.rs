@@ -3,7 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "waits for a real process")]
 
 use std::fs::File;
-use std::net::SocketAddr;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -68,6 +69,20 @@ impl Process {
     pub fn log(&self) -> String {
         let folder = self.folder.as_ref().expect("there until the end");
         std::fs::read_to_string(folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// A line of a scrape of its metrics that begins so: the value.
+    pub fn metric(&self, name: &str) -> f64 {
+        let log = self.log();
+        let admin =
+            log.split("admin=").nth(1).and_then(|rest| rest.split_whitespace().next()).expect("admin= in the log");
+        let mut stream = TcpStream::connect(admin).expect("the admin address");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: {admin}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("{name} is not in\n{text}")).parse().unwrap()
     }
 
     /// The most memory that it ever had, in bytes.

@@ -290,6 +290,7 @@ fn refusal(error: Option<&definitions::Error>) -> Refusal {
         ErrorCondition::AmqpError(AmqpError::ResourceLimitExceeded) => Refusal::FULL,
         ErrorCondition::AmqpError(AmqpError::NotFound) => Refusal::UNKNOWN_OBJECT,
         ErrorCondition::LinkError(LinkError::MessageSizeExceeded) => Refusal::TOO_BIG,
+        _ if Refusal::had_to_wait(&text) => Refusal::FULL,
         // ActiveMQ says `failed` for everything else; its exceptions' texts are all there is.
         _ if text.to_ascii_lowercase().contains("destination") || text.starts_with("temp-") => Refusal::UNKNOWN_OBJECT,
         _ => Refusal::UNEXPECTED,

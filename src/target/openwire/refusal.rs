@@ -25,6 +25,7 @@ pub(super) fn of_message(broker: &str, why: &Throwable) -> Result<Refusal, Targe
         | "XAException" => {
             return Err(of_connection(&format!("{broker} takes no messages now"), why));
         }
+        _ if Refusal::had_to_wait(&text) => Refusal::FULL,
         _ if text.contains("has not been started") => {
             return Err(of_connection(&format!("{broker} has lost the transaction"), why));
         }
