@@ -40,3 +40,55 @@ fn links_between_pages_lead_somewhere() {
     }
     assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.into_iter().collect::<Vec<_>>().join("\n"));
 }
+
+/// Each row of the tables of the guarantees names tests, and each of them is there.
+#[test]
+fn the_guarantees_name_tests_that_exist() {
+    let page = fs::read_to_string(root().join("docs/guarantees.md")).expect("docs/guarantees.md");
+    let mut sources = String::new();
+    gather(&root().join("tests"), &mut sources);
+    gather(&root().join("src"), &mut sources);
+    let (mut rows, mut column, mut wrong) = (0, None, Vec::new());
+    for line in page.lines() {
+        let cells: Vec<&str> = line.trim().trim_matches('|').split(" | ").map(str::trim).collect();
+        if !line.starts_with('|') {
+            column = None;
+        } else if cells.contains(&"tests") {
+            column = Some(cells.len());
+        } else if let Some(columns) = column.filter(|_| !line.starts_with("|--")) {
+            rows += 1;
+            let named = names(cells.last().unwrap_or(&""));
+            if cells.len() != columns || named.is_empty() {
+                wrong.push(format!("a row without tests, or of another shape: {line}"));
+            }
+        }
+        for name in names(line).into_iter().filter(|name| name.matches('_').count() > 3) {
+            if !sources.contains(&format!("fn {name}(")) && !sources.contains(&format!("fn {name}<")) {
+                wrong.push(format!("no test {name}"));
+            }
+        }
+    }
+    assert!(rows > 20, "the tables were not found: {rows} rows");
+    assert!(wrong.is_empty(), "docs/guarantees.md:\n{}", wrong.join("\n"));
+}
+
+/// What stands between backticks and may be the name of a function; metrics are not.
+fn names(text: &str) -> Vec<&str> {
+    let quoted = text.split('`').skip(1).step_by(2);
+    let is_name = |word: &str| {
+        word.contains('_') && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    };
+    quoted.filter(|word| is_name(word) && !word.starts_with("mqferry_")).collect()
+}
+
+/// The text of every Rust file below.
+fn gather(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            gather(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
