@@ -5,6 +5,8 @@ SHELL := /bin/sh
 
 CARGO_DENY := 0.20.2
 DENY := .deps/cargo-deny-$(CARGO_DENY).stamp
+# ActiveMQ:Spring, beside those of tests/java/pom.xml; the tests ask for them by ActiveMQ's version
+OTHER_BROKERS := 5.18.6:5.3.39 6.1.8:6.1.14 6.3.1:6.1.14
 JAVA_SOURCES := $(wildcard tests/java/mqferry/*.java)
 
 .PHONY: help
@@ -55,7 +57,7 @@ bench: deps .deps/camel.stamp ## decoding, mapping, and end to end beside Java c
 # --- what the tests need from outside -------------------------------------------------------------------------
 
 .PHONY: deps tools build-tools
-deps: build-tools tools .deps/classes.stamp ## gets what the tests need: tshark, Java, a real ActiveMQ, JMS clients
+deps: build-tools tools .deps/classes.stamp .deps/brokers.stamp ## gets what the tests need: tshark, Java, a real ActiveMQ, JMS clients
 
 tools:
 	@./tools/need tshark=tshark java=default-jdk-headless javac=default-jdk-headless mvn=maven g++=g++
@@ -70,6 +72,19 @@ build-tools:
 	@rm -rf .deps/jars && mkdir -p .deps
 	@mvn -q -B -f tests/java/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
 		-DoutputDirectory="$(CURDIR)/.deps/jars"
+	@touch $@
+
+# other versions of the broker, each with the Spring that reads its configuration; no clients
+.deps/brokers.stamp: tests/java/pom.xml Makefile | tools
+	@rm -rf .deps/brokers && mkdir -p .deps/brokers
+	@for versions in $(OTHER_BROKERS); do \
+		broker=$${versions%:*}; spring=$${versions#*:}; \
+		echo "downloading ActiveMQ $$broker into .deps/brokers/$$broker"; \
+		mvn -q -B -f tests/java/pom.xml dependency:copy-dependencies -DincludeScope=runtime \
+			-Dactivemq.version=$$broker -Dspring.version=$$spring \
+			-DexcludeArtifactIds=qpid-jms-client,icu4j-charset,icu4j,activemq-pool,activemq-jms-pool \
+			-DoutputDirectory="$(CURDIR)/.deps/brokers/$$broker" || exit 1; \
+	done
 	@touch $@
 
 .deps/classes.stamp: .deps/jars.stamp $(JAVA_SOURCES)

@@ -111,7 +111,7 @@ fn element() -> impl Strategy<Value = Value> {
 }
 
 fn body() -> impl Strategy<Value = Body> {
-    let entries = proptest::collection::btree_map("[ -~€\u{1F600}]{1,8}", element(), 0..6);
+    let entries = proptest::collection::btree_map("[ -~€]{1,8}", element(), 0..6);
     // a byte array in a stream is refused: AMQP readers would never get it
     let item = element().prop_filter("no bytes", |value| !matches!(value, Value::Bytes(_)));
     prop_oneof![

@@ -242,7 +242,11 @@ impl Broker {
         let xml = self.config.xml(&self.home.path().join("kahadb"), &self.ports);
         fs::write(self.file("xml"), xml).expect("write the broker's configuration");
         let log = File::options().append(true).create(true).open(self.file("log")).expect("open the broker's log");
-        let mut child = java(self.config.heap_mb)
+        let jars = match &self.config.version {
+            None => "jars".to_owned(),
+            Some(version) => format!("brokers/{version}"),
+        };
+        let mut child = java_with(&jars, self.config.heap_mb)
             .arg("-Dorg.slf4j.simpleLogger.showDateTime=true")
             .arg("-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS")
             .arg("mqferry.Broker")
@@ -330,12 +334,19 @@ pub fn free_port() -> u16 {
 /// # Panics
 /// If `make deps` has not been run.
 pub fn java(heap_mb: u32) -> Command {
+    java_with("jars", heap_mb)
+}
+
+/// The same with the jars of a folder that `make deps` made.
+fn java_with(jars: &str, heap_mb: u32) -> Command {
     let deps = deps();
+    let jars = deps.join(jars);
+    assert!(jars.is_dir(), "{} is not there: run `make deps`", jars.display());
     let mut java = Command::new("java");
     java.arg(format!("-Xmx{heap_mb}m"))
         .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"])
         .arg("-cp")
-        .arg(format!("{}:{}", deps.join("classes").display(), deps.join("jars/*").display()));
+        .arg(format!("{}:{}", deps.join("classes").display(), jars.join("*").display()));
     java
 }
 

@@ -12,6 +12,7 @@ use super::certificates::Certificates;
 pub struct BrokerBuilder {
     pub(super) users: Vec<User>,
     pub(super) heap_mb: u32,
+    pub(super) version: Option<String>,
     grants: Vec<Grant>,
     store: Option<(u64, FullStore)>,
     max_frame: u64,
@@ -55,6 +56,7 @@ impl Default for BrokerBuilder {
         Self {
             users: Vec::new(),
             heap_mb: 512,
+            version: None,
             grants: Vec::new(),
             store: None,
             max_frame: 104_857_600,
@@ -151,6 +153,12 @@ impl BrokerBuilder {
     /// Java heap in MiB; 512 unless told, which is little for messages of tens of MiB.
     pub fn heap_mb(mut self, heap_mb: u32) -> Self {
         self.heap_mb = heap_mb;
+        self
+    }
+
+    /// Another version of ActiveMQ than the tests' own, one of `OTHER_BROKERS` in the Makefile.
+    pub fn version(mut self, version: &str) -> Self {
+        self.version = Some(version.to_owned());
         self
     }
 

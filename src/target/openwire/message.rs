@@ -105,12 +105,22 @@ pub fn jms_message_id(id: &MessageId) -> Option<String> {
     }
 }
 
-/// What of a publication would not reach its readers as it is; seen on 5.19.1.
+/// What of a publication would not reach its readers as it is; seen on 5.18.6, 5.19.1, 6.1.8 and 6.3.1.
 pub(super) fn spoiled(publication: &Publication) -> Option<String> {
     match &publication.body {
         // The broker's AMQP connector cannot write one: every AMQP reader of the queue gets nothing from then on.
         Body::Stream(items) if items.iter().any(|item| matches!(item, Value::Bytes(_))) => {
             Some("a stream with a byte array does not pass ActiveMQ's AMQP connector".to_owned())
+        }
+        // Names are modified UTF-8 to all but the newest, which takes them for plain UTF-8.
+        Body::Map(entries) => {
+            let wide = |name: &str| name.chars().any(|c| c == '\0' || c > '\u{FFFF}');
+            entries.iter().find(|entry| wide(&entry.name)).map(|entry| {
+                format!(
+                    "the name of map entry {:?} has a NUL or characters beyond the BMP, which ActiveMQ 6.3 spoils",
+                    entry.name
+                )
+            })
         }
         _ => None,
     }
@@ -229,4 +239,95 @@ fn properties(properties: BTreeMap<String, Value>) -> Result<PrimitiveMap, Refus
         value => Ok((name, primitive(value))),
     });
     typed.collect::<Result<_, _>>().map(PrimitiveMap)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::codec::ConnectionId;
+    use super::*;
+    use crate::mapping::Destination;
+
+    fn publication(body: Body) -> Publication {
+        Publication {
+            destination: Destination::Queue("PAYMENTS".into()),
+            persistent: true,
+            priority: 0,
+            expires_at_ms: None,
+            message_id: Some("ID:01".into()),
+            correlation_id: None,
+            reply_to: None,
+            message_type: None,
+            group_id: None,
+            group_sequence: None,
+            user_id: None,
+            timestamp_ms: None,
+            properties: BTreeMap::new(),
+            body,
+        }
+    }
+
+    fn made(publication: Publication) -> Result<Message, Refusal> {
+        let id = ConnectionId::new("c").session(1).producer(2).message(3);
+        to_openwire(publication, id, Some(ConnectionId::new("c").transaction(4)))
+    }
+
+    fn refused(publication: Publication) -> String {
+        let refusal = made(publication).unwrap_err();
+        assert_eq!(refusal.reason, NOT_CONVERTED);
+        refusal.text
+    }
+
+    #[test]
+    fn what_readers_would_not_get_is_refused() {
+        let map = |name: &str| publication(Body::Map(vec![Entry { name: name.into(), value: Value::Null }]));
+        assert!(made(map("é€")).is_ok());
+        assert!(refused(map("\u{1F600}")).contains("beyond the BMP"));
+        assert!(refused(map("a\0")).contains("NUL"));
+        assert!(refused(publication(Body::Stream(vec![Value::Bytes(Bytes::new())]))).contains("byte array"));
+        let property =
+            |value| Publication { properties: BTreeMap::from([("p".to_owned(), value)]), ..publication(Body::Empty) };
+        assert!(refused(property(Value::Bytes(Bytes::new()))).contains("property p is of type bytes"));
+        assert!(refused(property(Value::Char(65))).contains("type char"));
+        let long = Publication { correlation_id: Some("x".repeat(70_000)), ..publication(Body::Empty) };
+        // found when it is written: the message is made, and is too long for a frame's field
+        assert!(made(long).is_ok());
+        let name = BTreeMap::from([("n".repeat(70_000), Value::Null)]);
+        assert!(refused(Publication { properties: name, ..publication(Body::Empty) }).contains("map key"));
+    }
+
+    #[test]
+    fn a_message_that_was_too_old_already_does_not_live_for_ever() {
+        for (expires_at_ms, expiration) in [(None, 0), (Some(-5), 1), (Some(0), 1), (Some(7), 7)] {
+            let message = made(Publication { expires_at_ms, ..publication(Body::Empty) }).unwrap();
+            assert_eq!(message.expiration, expiration);
+        }
+    }
+
+    #[test]
+    fn nested_properties_become_text() {
+        let mut message = Message::with_content(&Content::Text(None)).unwrap();
+        message.destination = Some(Destination::Queue("Q".into()));
+        let list = Primitive::List(vec![Primitive::Int(1), Primitive::Bytes(Bytes::from_static(&[0xAB]))]);
+        let map = PrimitiveMap(vec![
+            ("list".into(), list),
+            ("map".into(), Primitive::Map(PrimitiveMap(vec![("k".into(), Primitive::Null)]))),
+            ("bytes".into(), Primitive::Bytes(Bytes::from_static(&[1, 0xAB]))),
+            ("char".into(), Primitive::Char(65)),
+        ]);
+        message.set_properties(&map).unwrap();
+        let publication = from_openwire(&message).unwrap().unwrap();
+        let text = |name: &str| match &publication.properties[name] {
+            Value::String(text) => text.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            [text("list"), text("map"), text("bytes"), text("char")],
+            ["[1,\"ab\"]", "{\"k\":null}", "01ab", "A"]
+        );
+        assert_eq!(publication.properties["MQFERRY_NullText"], Value::Boolean(true));
+        assert_eq!(publication.body, Body::Text(String::new()));
+        assert_eq!(from_openwire(&Message::default()), Ok(None));
+    }
 }
