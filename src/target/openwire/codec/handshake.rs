@@ -111,7 +111,7 @@ pub struct Agreed {
 /// The other side speaks no version that we do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the broker speaks OpenWire version {theirs}, and mqferry {} to {}: use ActiveMQ Classic 5.8 or newer",
+    "the broker speaks OpenWire version {theirs}, and mqferry {} to {}: use a newer ActiveMQ Classic",
     Version::OLDEST,
     Version::NEWEST
 )]
