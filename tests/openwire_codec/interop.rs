@@ -122,5 +122,21 @@ async fn other_versions_of_the_broker_make_the_same_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_we_send_is_what_applications_see() {
-    both_clients_see_what_was_meant(&Broker::start()).await;
+    let broker = Broker::start();
+    both_clients_see_what_was_meant(&broker).await;
+
+    // Older versions of the protocol, by which an id of ours travels from 10 on.
+    const QUEUE: &str = "INTEROP.OLDER";
+    let meant = publication(&Destination::Queue(QUEUE.to_owned()), 1);
+    for version in 9..=11 {
+        let target = OpenWire::target(&format!("{}?wireFormat.version={version}", broker.openwire_url()), None);
+        publish(&target, vec![meant.clone()]).await;
+    }
+    let seen = receive(Client::ActiveMq, &broker, QUEUE).with("count", 3).messages();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    for (version, seen) in (9..).zip(&seen) {
+        let shown = if version == 9 { seen.id.clone() } else { meant.message_id.clone() };
+        assert_eq!(seen.id == meant.message_id, version > 9);
+        assert_same(&Publication { message_id: shown, ..meant.clone() }, seen, &format!("version {version}"));
+    }
 }
