@@ -197,7 +197,7 @@ impl Connection {
         TargetError {
             side: Side::Network,
             text: format!(
-                "{} did not answer within {limit:?} while {doing}: its store or memory may be full, or its disk slow",
+                "{} did not answer within {limit:.1?} while {doing}: its store or memory may be full, or its disk slow",
                 self.broker
             ),
             retry: true,
