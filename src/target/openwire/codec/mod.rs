@@ -65,7 +65,7 @@ pub use transfer::{
 };
 
 /// A version of the protocol that this build speaks. 10, 11 and 12 are the same for a client; 9 lacks
-/// [`MessageId::text_view`], [`ConsumerInfo::client_id`] and [`Message::group_first_for_consumer`].
+/// [`MessageId::text_view`], [`ConsumerInfo::client_id`] and [`Fields::group_first_for_consumer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version(u8);
 
