@@ -22,8 +22,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use back::Returned;
 use cases::{Case, QUEUE, cases};
 use mqferry::mapping::{Body, Publication, Value, publish, publish_as_bytes};
-use mqferry::target::amqp::AmqpTarget;
-use mqferry::target::{BrokerAddress, Claim, Claimed, Limits, Outcome, Target, Unit};
+use mqferry::target::{AmqpTarget, BrokerAddress, Claim, Claimed, Limits, OpenWireTarget, Outcome, Target, Unit};
 use mqferry::tls::ClientFiles;
 use support::broker::Broker;
 use support::jms::{Client, Received, relay};
@@ -38,8 +37,77 @@ fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
+/// The protocol by which the gateway publishes, and reads what came back.
+enum Gateway {
+    Amqp(AmqpTarget),
+    OpenWire(OpenWireTarget),
+}
+
+impl Gateway {
+    fn both(broker: &Broker) -> [Self; 2] {
+        let (files, limits) = (ClientFiles::default(), Limits::default());
+        let address = |url: String| url.parse().unwrap();
+        let BrokerAddress::Amqp(amqp) = address(broker.amqp_url()) else { panic!("no AMQP address") };
+        let BrokerAddress::OpenWire(openwire) = address(broker.openwire_url()) else { panic!("no OpenWire address") };
+        [
+            Self::Amqp(AmqpTarget::new(amqp, None, &files, limits).unwrap()),
+            Self::OpenWire(OpenWireTarget::new(openwire, None, &files, limits).unwrap()),
+        ]
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Amqp(_) => "by AMQP",
+            Self::OpenWire(_) => "by OpenWire",
+        }
+    }
+
+    fn published(&self, case: &Case) -> Publication {
+        match self {
+            Self::Amqp(target) => published(case, target),
+            Self::OpenWire(target) => published(case, target),
+        }
+    }
+
+    async fn stage(&self, publications: &[Publication], client: Client) {
+        match self {
+            Self::Amqp(target) => stage(target, publications, client).await,
+            Self::OpenWire(target) => stage(target, publications, client).await,
+        }
+    }
+
+    /// All that lies on the queues of one form, by the number of the message.
+    async fn taken(&self, form: &str, count: usize) -> BTreeMap<usize, Publication> {
+        let queue = format!("MQ.{form}.>");
+        let mut all = Vec::new();
+        match self {
+            Self::Amqp(target) => {
+                let mut taker = target.taker(&queue).await.unwrap();
+                while all.len() < count {
+                    let Some(publication) = taker.next_publication(PATIENCE).await.unwrap() else { break };
+                    all.push(publication.unwrap());
+                }
+            }
+            Self::OpenWire(target) => {
+                let mut taker = target.taker(&queue).await.unwrap();
+                while all.len() < count {
+                    let Some(publication) = taker.next_publication(PATIENCE).await.unwrap() else { break };
+                    all.push(publication.unwrap().expect("a message of an application"));
+                }
+                taker.finish(PATIENCE).await.unwrap();
+            }
+        }
+        assert_eq!(all.len(), count, "came as {form}");
+        let number = |publication: &Publication| match publication.properties.get(NUMBER) {
+            Some(Value::Int(number)) => usize::try_from(*number).unwrap(),
+            other => panic!("{other:?} in {publication:#?}"),
+        };
+        all.into_iter().map(|publication| (number(&publication), publication)).collect()
+    }
+}
+
 /// The publication of a message as the gateway makes it.
-fn published(case: &Case, target: &AmqpTarget) -> Publication {
+fn published(case: &Case, target: &impl Target) -> Publication {
     let now = now_ms();
     let mapped =
         publish(&case.envelope, &case.policy, now).unwrap_or_else(|refused| panic!("{}: {refused}", case.name));
@@ -49,7 +117,7 @@ fn published(case: &Case, target: &AmqpTarget) -> Publication {
     }
 }
 
-async fn stage(target: &AmqpTarget, publications: &[Publication], client: Client) {
+async fn stage(target: &impl Target, publications: &[Publication], client: Client) {
     let Claimed::Ours(mut claim) = target.claim(&key(&format!("{client:?}"))).await.unwrap() else { panic!("held") };
     let mut unit = claim.begin(luwid(1)).await.unwrap();
     for (number, publication) in publications.iter().enumerate() {
@@ -60,20 +128,6 @@ async fn stage(target: &AmqpTarget, publications: &[Publication], client: Client
     assert_eq!(unit.settle().await.unwrap(), [], "nothing is refused");
     assert!(matches!(unit.commit(record(luwid(1), 1..2)).await, Outcome::Committed));
     claim.release().await;
-}
-
-/// All that lies on the queues of one form, by the number of the message.
-async fn taken(target: &AmqpTarget, form: &str, count: usize) -> BTreeMap<usize, Publication> {
-    let mut taker = target.taker(&format!("MQ.{form}.>")).await.unwrap();
-    let mut all = BTreeMap::new();
-    while all.len() < count {
-        let publication = taker.next_publication(PATIENCE).await.unwrap();
-        let publication = publication.unwrap_or_else(|| panic!("{} of {count} came as {form}", all.len()));
-        let publication = publication.unwrap();
-        let Some(Value::Int(number)) = publication.properties.get(NUMBER) else { panic!("{publication:#?}") };
-        all.insert(usize::try_from(*number).unwrap(), publication);
-    }
-    all
 }
 
 fn by_number(received: Vec<Received>) -> BTreeMap<usize, Received> {
@@ -98,25 +152,25 @@ fn takes_more(publication: &Publication) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_cross_a_broker_and_jms_applications_and_come_back() {
     let broker = Broker::start();
-    let BrokerAddress::Amqp(brokers) = broker.amqp_url().parse().unwrap() else { panic!("no AMQP address") };
-    let target = AmqpTarget::new(brokers, None, &ClientFiles::default(), Limits::default()).unwrap();
     let cases = cases();
     assert!(cases.len() > 75, "{}", cases.len());
     let mut problems = Vec::new();
-    for client in Client::BOTH {
-        let publications: Vec<_> = cases.iter().map(|case| published(case, &target)).collect();
-        stage(&target, &publications, client).await;
-        let program =
+    for (gateway, client) in
+        Gateway::both(&broker).iter().flat_map(|gateway| Client::BOTH.map(|client| (gateway, client)))
+    {
+        let publications: Vec<_> = cases.iter().map(|case| gateway.published(case)).collect();
+        gateway.stage(&publications, client).await;
+        let relay =
             relay(client, &broker, QUEUE).with("count", cases.len()).with("property-of-queue", "MQFERRY_RemoteQ");
-        let received = by_number(program.messages());
+        let received = by_number(relay.messages());
         assert_eq!(received.len(), cases.len(), "{client:?}");
         let more = publications.iter().filter(|publication| takes_more(publication)).count();
         let mut forms = BTreeMap::new();
         for (form, count) in [("FWD", cases.len()), ("CPY", cases.len()), ("CHG", cases.len()), ("APP", more)] {
-            forms.insert(form, taken(&target, form, count).await);
+            forms.insert(form, gateway.taken(form, count).await);
         }
         for (number, (case, publication)) in cases.iter().zip(&publications).enumerate() {
-            let at = format!("{client:?}, {}", case.name);
+            let at = format!("{}, {client:?}, {}", gateway.name(), case.name);
             let got = &received[&number];
             assert_eq!(got.left_out, Vec::<String>::new(), "{at}: what the client shows, it lets be set");
             problems

@@ -68,13 +68,20 @@ pub fn to_openwire(
 /// When properties or body cannot be read.
 pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeError> {
     let Some(destination) = message.destination.clone() else { return Ok(None) };
-    let properties = message.properties()?.0.into_iter();
+    let properties = message.properties()?.0;
+    // Of a message without body, when an AMQP client sends it, the broker makes one of no bytes.
+    let is_empty = properties.iter().any(|(name, class)| name == CLASS && *class == Primitive::Byte(0));
+    let properties = properties.into_iter();
     let properties = properties.filter(|(name, _)| name != CLASS).map(|(name, value)| (name, property(value)));
     let mut properties = properties.collect::<BTreeMap<_, _>>();
     let body = body(message.body()?).unwrap_or_else(|| {
         properties.insert("MQFERRY_NullText".to_owned(), Value::Boolean(true));
         Body::Text(String::new())
     });
+    let body = match body {
+        Body::Bytes(bytes) if is_empty && bytes.is_empty() => Body::Empty,
+        body => body,
+    };
     Ok(Some(Publication {
         destination,
         persistent: message.persistent,

@@ -1,18 +1,22 @@
-//! Takes messages off a queue one by one, for the demonstration's own count.
+//! Takes messages off a queue one by one, for the demonstration's own count and to see what applications have sent.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::codec::{ConsumerId, ConsumerInfo, MessageAck, SessionInfo};
+use super::codec::{ConsumerId, ConsumerInfo, DecodeError, Message, MessageAck, SessionInfo};
 use super::connection::{Asked, Connection, Deliveries, Intake};
+use super::message::from_openwire;
 use super::{OpenWireTarget, Settings, refusal};
-use crate::mapping::Destination;
+use crate::mapping::{Destination, Publication};
 use crate::target::TargetError;
 use crate::target::failover::Refused;
 use crate::target::record::fresh_holder;
 
 /// Messages that the broker may send ahead; below its page of 200.
 const WINDOW: u8 = 100;
+
+/// What it does, for those who read of a failure.
+const DOING: &str = "reading messages back";
 
 /// Acknowledgements that may be sent ahead of their answers.
 const AHEAD: usize = 50;
@@ -56,24 +60,52 @@ impl Taker {
     /// # Errors
     /// When the connection is lost.
     pub async fn next(&mut self, idle: Duration) -> Result<Option<String>, TargetError> {
-        let doing = "reading messages back";
+        let id = self.take(idle).await?.and_then(|message| message.fields.message_id);
+        Ok(id.map(|id| id.text_view.clone().unwrap_or_else(|| format!("{id:?}"))))
+    }
+
+    /// The next message as a publication, likewise; it is gone even where it cannot be one: a message of the broker's own.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    pub async fn next_publication(
+        &mut self,
+        idle: Duration,
+    ) -> Result<Option<Result<Option<Publication>, DecodeError>>, TargetError> {
+        Ok(self.take(idle).await?.map(|message| from_openwire(&message)))
+    }
+
+    /// Waits until all that it gave is gone.
+    ///
+    /// # Errors
+    /// When the connection is lost, or no answer comes within `limit`.
+    pub async fn finish(&mut self, limit: Duration) -> Result<(), TargetError> {
+        self.settle(0, limit).await
+    }
+
+    /// Waits for answers to acknowledgements until no more than `keep` are left.
+    async fn settle(&mut self, keep: usize, limit: Duration) -> Result<(), TargetError> {
+        while self.acknowledged.len() > keep
+            && let Some(mut asked) = self.acknowledged.pop_front()
+        {
+            let answer = self.connection.answer(&mut asked, DOING, limit).await?;
+            answer.map_err(|why| {
+                refusal::of_connection(&format!("{} keeps {}", self.connection.broker(), self.queue), &why)
+            })?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, idle: Duration) -> Result<Option<Message>, TargetError> {
         loop {
-            let next = self.connection.next(&mut self.deliveries, doing, idle).await?;
-            let keep = if next.is_some() { AHEAD } else { 0 };
-            while self.acknowledged.len() > keep
-                && let Some(mut asked) = self.acknowledged.pop_front()
-            {
-                let answer = self.connection.answer(&mut asked, doing, idle).await?;
-                answer.map_err(|why| {
-                    refusal::of_connection(&format!("{} keeps {}", self.connection.broker(), self.queue), &why)
-                })?;
-            }
+            let next = self.connection.next(&mut self.deliveries, DOING, idle).await?;
+            self.settle(if next.is_some() { AHEAD } else { 0 }, idle).await?;
             let Some(dispatch) = next else { return Ok(None) };
-            let Some(id) = dispatch.message.and_then(|message| message.fields.message_id) else { continue };
-            let text = id.text_view.clone().unwrap_or_else(|| format!("{id:?}"));
+            let Some(message) = dispatch.message else { continue };
+            let Some(id) = message.fields.message_id.clone() else { continue };
             let ack = MessageAck::individual(self.queue.clone(), self.consumer.clone(), id, None);
             self.acknowledged.push_back(self.connection.ask(ack)?);
-            return Ok(Some(text));
+            return Ok(Some(*message));
         }
     }
 }
