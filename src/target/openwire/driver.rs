@@ -294,3 +294,110 @@ impl Wire {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::codec::{ConnectionControl, ConnectionError, ConsumerControl, DataResponse, ShutdownInfo};
+    use super::*;
+
+    fn wire() -> (Wire, mpsc::Receiver<Box<MessageDispatch>>) {
+        let (delivered, deliveries) = mpsc::channel(1);
+        let wire = Wire {
+            frames: Frames::new(1 << 20),
+            incoming: BytesMut::new(),
+            outgoing: VecDeque::new(),
+            version: Version::NEWEST,
+            waiting: HashMap::new(),
+            delivered,
+            last_command: 0,
+        };
+        (wire, deliveries)
+    }
+
+    /// What is said after this came.
+    fn said(frame: Frame) -> Result<Vec<Frame>, String> {
+        let (mut wire, _deliveries) = wire();
+        frame.encode(Version::NEWEST, &mut wire.incoming).unwrap();
+        wire.take_in().map_err(|end| end.text)?;
+        let mut bytes: BytesMut = wire.outgoing.iter().flat_map(|chunk| chunk.iter().copied()).collect();
+        let mut frames = Frames::new(1 << 20);
+        let mut said = Vec::new();
+        while let Some(frame) = frames.next(&mut bytes).unwrap() {
+            said.push(frame.decode(Version::NEWEST).unwrap());
+        }
+        Ok(said)
+    }
+
+    #[test]
+    fn only_what_asks_is_answered() {
+        assert_eq!(said(Frame::new(7, KeepAliveInfo {})), Ok(vec![]));
+        let answer = said(Frame::asking(7, KeepAliveInfo {})).unwrap();
+        assert!(matches!(&answer[..], [Frame { command: Command::KeepAliveInfo(_), response_required: false, .. }]));
+        let answer = said(Frame::asking(8, ConnectionControl::default())).unwrap();
+        assert!(matches!(&answer[..], [frame] if frame.command == Command::from(Response { correlation_id: 8 })));
+        let unknown = || UnknownCommand { type_code: 93, rest: bytes::Bytes::from_static(b"x") };
+        assert_eq!(
+            said(Frame { command_id: 9, response_required: false, command: Command::Unknown(unknown()) }),
+            Ok(vec![])
+        );
+        let asking = Frame { command_id: 9, response_required: true, command: Command::Unknown(unknown()) };
+        let answer = said(asking).unwrap();
+        assert!(
+            matches!(&answer[..], [Frame { command: Command::ExceptionResponse(it), .. }] if it.correlation_id == 9)
+        );
+    }
+
+    #[test]
+    fn a_broker_that_ends_is_believed_and_peers_are_passed_over() {
+        let peers = ConnectionControl {
+            connected_brokers: Some("tcp://other:61616".into()),
+            reconnect_to: Some("tcp://other:61616".into()),
+            rebalance_connection: true,
+            ..ConnectionControl::default()
+        };
+        assert_eq!(said(Frame::new(1, peers)), Ok(vec![]), "the lease is per broker");
+        let leave = ConnectionControl { close: true, ..ConnectionControl::default() };
+        assert!(said(Frame::new(1, leave)).unwrap_err().contains("asks its clients to leave"));
+        assert!(said(Frame::new(1, ShutdownInfo {})).unwrap_err().contains("shutting down"));
+        let closed = ConsumerControl { close: true, ..ConsumerControl::default() };
+        assert!(said(Frame::new(1, closed)).unwrap_err().contains("closed our consumer"));
+        let why = Throwable { class: Some("javax.jms.JMSException".into()), message: Some("two\nlines".into()) };
+        let error = ConnectionError { exception: Some(why), connection_id: None };
+        assert_eq!(said(Frame::new(1, error)).unwrap_err(), "the broker ended it: JMSException: two lines");
+    }
+
+    #[test]
+    fn answers_find_who_asked_and_no_other() {
+        let (mut wire, _deliveries) = wire();
+        let (first, mut to_first) = oneshot::channel();
+        let (second, mut to_second) = oneshot::channel();
+        wire.order(Order::Ask(1, BytesMut::new(), first));
+        wire.order(Order::Ask(2, BytesMut::new(), second));
+        let why = Throwable { class: Some("java.lang.SecurityException".into()), message: None };
+        let refused = ExceptionResponse { correlation_id: 2, exception: Some(why.clone()) };
+        for frame in [Frame::new(5, refused), Frame::new(6, Response { correlation_id: 99 })] {
+            frame.encode(Version::NEWEST, &mut wire.incoming).unwrap();
+        }
+        wire.take_in().unwrap();
+        assert_eq!(to_second.try_recv(), Ok(Err(why)));
+        assert!(to_first.try_recv().is_err(), "not answered yet");
+        let done = DataResponse { correlation_id: 1, data: None };
+        Frame::new(7, done).encode(Version::NEWEST, &mut wire.incoming).unwrap();
+        wire.take_in().unwrap();
+        assert_eq!(to_first.try_recv(), Ok(Ok(())));
+    }
+
+    #[test]
+    fn small_frames_are_written_together_and_large_ones_are_not_copied() {
+        let (mut wire, _deliveries) = wire();
+        for _ in 0..100 {
+            wire.write(BytesMut::from(&[0; 1000][..]));
+        }
+        assert_eq!(wire.outgoing.len(), 2);
+        let large = BytesMut::from(&vec![0; TOGETHER + 1][..]);
+        let place = large.as_ptr();
+        wire.write(large);
+        assert_eq!(wire.outgoing.back().map(|chunk| chunk.as_ptr()), Some(place));
+        assert_eq!(wire.unwritten(), 100_000 + TOGETHER + 1);
+    }
+}

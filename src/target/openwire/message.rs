@@ -15,12 +15,9 @@ use crate::target::Refusal;
 
 /// See [`class`].
 const CLASS: &str = "JMS_AMQP_MA_x-opt-jms-msg-type";
-/// MQRC_NOT_CONVERTED.
-const NOT_CONVERTED: i32 = 2119;
-
 impl From<EncodeError> for Refusal {
     fn from(error: EncodeError) -> Self {
-        Self { reason: NOT_CONVERTED, text: error.to_string() }
+        Self { reason: Refusal::NOT_CONVERTED, text: error.to_string() }
     }
 }
 
@@ -35,7 +32,7 @@ pub fn to_openwire(
     transaction: Option<TransactionId>,
 ) -> Result<Message, Refusal> {
     if let Some(text) = spoiled(&publication) {
-        return Err(Refusal { reason: NOT_CONVERTED, text });
+        return Err(Refusal { reason: Refusal::NOT_CONVERTED, text });
     }
     let mut properties = properties(publication.properties)?;
     properties.0.extend(class(&publication.body));
@@ -235,7 +232,7 @@ fn json(value: Primitive) -> serde_json::Value {
 
 fn properties(properties: BTreeMap<String, Value>) -> Result<PrimitiveMap, Refusal> {
     let unfit = |name: &str, what: &str| Refusal {
-        reason: NOT_CONVERTED,
+        reason: Refusal::NOT_CONVERTED,
         text: format!(
             "property {name} is of type {what}, which no broker keeps as it is: the mapping writes it as text"
         ),
