@@ -101,7 +101,7 @@ pub(super) enum Decision<D> {
     /// Somebody else gets what lies in the queue; who.
     Held(String),
     /// It is ours to take over.
-    TakeOver(TakeOver<D>),
+    TakeOver(Box<TakeOver<D>>),
 }
 
 /// One transaction takes the lease: acknowledge `to_take`, send `text` as the record, commit. The record then comes back.
@@ -168,7 +168,7 @@ impl<D> Claiming<D> {
         let mut lease = Lease { key, queue, holder, epoch: epoch + 1, held: Held::None, sync, ended: None };
         let text = lease.text(lease.sync.clone());
         lease.held = Held::Awaited(text.clone());
-        Ok(Decision::TakeOver(TakeOver { lease, to_take, text }))
+        Ok(Decision::TakeOver(Box::new(TakeOver { lease, to_take, text })))
     }
 }
 
@@ -339,7 +339,7 @@ mod tests {
 
     fn taken(claiming: Claiming<usize>) -> TakeOver<usize> {
         match claiming.decide("broker").unwrap() {
-            Decision::TakeOver(take_over) => take_over,
+            Decision::TakeOver(take_over) => *take_over,
             Decision::Held(who) => panic!("{who}"),
         }
     }

@@ -61,7 +61,7 @@ impl AmqpClaim {
             claiming.arrived(seen(&delivery), DeliveryInfo::from(&delivery))?;
         }
         let TakeOver { lease, to_take, text } = match claiming.decide(connection.broker())? {
-            Decision::TakeOver(take_over) => take_over,
+            Decision::TakeOver(take_over) => *take_over,
             Decision::Held(text) => {
                 drop((controller, sender, receiver));
                 connection.close().await;

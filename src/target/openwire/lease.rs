@@ -182,7 +182,7 @@ impl OpenWireClaim {
             }
         }
         let TakeOver { lease, to_take, text } = match claiming.decide(session.connection.broker())? {
-            Decision::TakeOver(take_over) => take_over,
+            Decision::TakeOver(take_over) => *take_over,
             Decision::Held(text) => {
                 session.connection.close().await;
                 return Ok(Claimed::Held(text));
