@@ -279,7 +279,7 @@ mod tests {
 
     fn refused(publication: Publication) -> String {
         let refusal = made(publication).unwrap_err();
-        assert_eq!(refusal.reason, NOT_CONVERTED);
+        assert_eq!(refusal.reason, Refusal::NOT_CONVERTED);
         refusal.text
     }
 
