@@ -112,7 +112,7 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
     let jms = Jms::read(&folders);
     keep_jms(envelope, &jms, &mut to);
     let body = body(envelope, &payload, routed.treatment.body, &mcd, &mut to);
-    let (group_id, group_sequence) = group(envelope, &jms, routed.treatment.group_close, &mut to);
+    let (group_id, group_sequence) = group(envelope, &jms, policy, routed.treatment.group_close, &mut to);
     let expires_at_ms = expires_at(envelope, now_ms, &mut to);
     let (priority, persistent) = (priority(envelope, &mut to), is_persistent(envelope, &mut to));
     let reply_to = reply_to(envelope, policy, &jms, &mut to)?;
@@ -286,14 +286,22 @@ fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
 
 /// JMSXGroupID and JMSXGroupSeq (mapping rules, section 7). The folder has the id as the application wrote it, which counts as
 /// long as it stands for the descriptor's bytes.
-fn group(envelope: &Envelope, jms: &Jms, close: GroupClose, to: &mut Properties) -> (Option<String>, Option<i32>) {
+fn group(
+    envelope: &Envelope,
+    jms: &Jms,
+    policy: &Policy,
+    close: GroupClose,
+    to: &mut Properties,
+) -> (Option<String>, Option<i32>) {
     let group = Group::of(envelope);
     if !group.is_in {
         to.set_text("MQFERRY_jms_Gid", jms.group_id.as_deref().unwrap_or_default()); // a group of the folder's alone
         return (jms.group_id.clone(), jms.group_sequence);
     }
+    let stands_for =
+        |text: &str| id::bytes_of_text(text).unwrap_or_else(|| digest::derived_id(&policy.broker, text)) == group.id;
     let id = match &jms.group_id {
-        Some(text) if id::bytes_of_text(text) == Some(group.id) => text.clone(),
+        Some(text) if stands_for(text) => text.clone(),
         Some(text) => {
             to.set_text("MQFERRY_jms_Gid", text);
             to.note(format!("group {text:?} in the jms folder is not GroupId: the descriptor decides"));

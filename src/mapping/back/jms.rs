@@ -50,6 +50,14 @@ fn parts_of_type(text: &str) -> Type<'_> {
     parts.unwrap_or(Type::Plain(text))
 }
 
+/// What a person should know where a JMSType takes the place of the message class: MQ has one field for both.
+pub(super) fn class_that_is_lost(view: &View<'_>) -> Option<String> {
+    let Type::Parts { domain, .. } = parts_of_type(view.publication.message_type.as_deref()?) else { return None };
+    let class = view.class();
+    let is_lost = !domain.is_empty() && domain != class && !matches!(class.as_ref(), "jms_text" | "jms_bytes");
+    is_lost.then(|| format!("JMSType names the domain {domain:?}, which takes the place of the message class {class}"))
+}
+
 /// The `mcd` folder: as it came where it still says what the publication says.
 pub(super) fn mcd_folder(template: Option<&Template<'_>>, view: &View<'_>, context: &Context<'_>) -> String {
     let wanted = mcd(view);

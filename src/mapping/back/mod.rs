@@ -168,6 +168,7 @@ pub fn to_mq(publication: &Publication, sending: &Sending<'_>, now_ms: i64) -> R
     }
     add_ours(&mut view, &policy.name, target.treatment.rfh2 == Rfh2Mode::Always);
 
+    view.notes.extend(jms::class_that_is_lost(&view));
     let mut md = descriptor::descriptor(&mut view, &reply, &policy.broker, coding, now_ms);
     md.expiry = tenths;
     keep::restore_fields(&mut md, coding, &raw.fields);
