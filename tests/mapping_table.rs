@@ -4,10 +4,14 @@
 mod transmission;
 
 use bytes::Bytes;
-use mqferry::mapping::{Body, BodyMode, Destination, Mapped, Policy, Publication, Value, publish};
+use mqferry::mapping::{
+    Body, BodyMode, Destination, GroupClose, Mapped, Policy, Publication, Route, Treatment, UnknownReply, Value,
+    publish, to_mq,
+};
 use mqferry::message::{Coding, Md, MdV2, Rfh2};
 use transmission::{
-    MSG_ID_TEXT, NOW, chars, map, of_rfh2, plain, policy, rfh2, route, string, transmission, transmission_to, with_rfh2,
+    MSG_ID_TEXT, NOW, chars, map, of_rfh2, plain, policy, rfh2, route, sending, string, transmission, transmission_to,
+    with_rfh2,
 };
 
 fn of(md: &Md) -> Publication {
@@ -280,6 +284,58 @@ fn jms_type() {
     ] {
         assert_eq!(of_rfh2(&rfh2(&[mcd]), b"").publication.message_type.as_deref(), expected, "{mcd}");
     }
+}
+
+/// The last of a group as ActiveMQ is told of it, where a route says so.
+#[test]
+fn the_end_of_a_group() {
+    for (close, flags, sequence, kept) in [
+        (GroupClose::Never, 0x18, 3, None),
+        (GroupClose::OnLast, 0x18, -1, Some(Value::Int(3))),
+        (GroupClose::OnLast, 8, 3, None),
+    ] {
+        let treatment = Treatment { group_close: close, ..Treatment::default() };
+        let route = Route { destination: None, treatment, ..route("*", "", BodyMode::Auto) };
+        let policy = Policy { routes: vec![route], ..policy() };
+        let mut md = plain();
+        v2(|v2| (v2.group_id, v2.msg_seq_number, v2.msg_flags) = ([7; 24], 3, flags))(&mut md);
+        let envelope = transmission(&md, b"text");
+        let got = publish(&envelope, &policy, NOW).expect("a publication").publication;
+        assert_eq!(got.group_sequence, Some(sequence), "{close:?} {flags}");
+        assert_eq!(got.properties.get("JMS_IBM_MQMD_MsgSeqNumber"), kept.as_ref(), "{close:?} {flags}");
+        let message = to_mq(&got, &sending(&policy), NOW).expect("back");
+        assert_eq!(message.data(), envelope.data(), "{close:?} {flags}");
+    }
+}
+
+/// Replies wanted at a queue manager to which no channel leads.
+#[test]
+fn replies_to_nowhere() {
+    let md = Md { reply_to_q: chars("R.Q"), reply_to_q_mgr: chars("QM9"), ..plain() };
+    let by = |unknown_reply| {
+        let policy = Policy { qmgrs: vec!["QM1".into()], unknown_reply, ..policy() };
+        publish(&transmission(&md, b"text"), &policy, NOW)
+    };
+    assert_eq!(by(UnknownReply::Reject).map_err(|u| (u.reason, u.field)).err(), Some((2087, "ReplyToQMgr")));
+    let Mapped { publication, notes } = by(UnknownReply::Drop).expect("a publication");
+    assert_eq!(publication.reply_to, None);
+    assert_eq!(publication.properties.get("JMS_IBM_MQMD_ReplyToQMgr"), Some(&string("QM9")));
+    assert!(notes.iter().any(|note| note.contains("QM9")), "{notes:?}");
+}
+
+/// The loop guard: each gateway leaves its name, and takes it off again on the way back.
+#[test]
+fn gateways_leave_their_names() {
+    let hops = |publication: &Publication| publication.properties.get("MQFERRY_HOPS").cloned();
+    let first = changed(|_| {});
+    assert_eq!(hops(&first), Some(string("AMQGW")));
+    // Of another gateway, and in the usr folder of a message that has one.
+    let other = of_rfh2(&rfh2(&["<usr><MQFERRY_HOPS>GW2</MQFERRY_HOPS></usr>"]), b"text").publication;
+    assert_eq!(hops(&other), Some(string("GW2 AMQGW")));
+    let message = to_mq(&other, &sending(&policy()), NOW).expect("back");
+    assert!(message.returns, "it came by us");
+    let data = message.data().escape_ascii().to_string();
+    assert!(data.contains("<MQFERRY_HOPS>GW2</MQFERRY_HOPS>"), "{data}");
 }
 
 // ---- folders ----
