@@ -110,9 +110,12 @@ fn in_every_form(what: &str, make: impl Fn(Made) -> Made, see: impl Fn(&Publicat
 
 fn nothing(_: &Publication) {}
 
+/// A field's name and how to set it.
+type Number = (&'static str, fn(&mut Md, i32));
+
 #[test]
 fn every_field_at_its_ends() {
-    let numbers: [(&str, fn(&mut Md, i32)); 8] = [
+    let numbers: [Number; 8] = [
         ("Report", |md, value| md.report = value & !0x101C_0000), // options that must be refused, are
         ("MsgType", |md, value| md.msg_type = value),
         ("Expiry", |md, value| md.expiry = value),
