@@ -107,7 +107,7 @@ fn main() {
     }
     if picked("bridges") {
         println!("\nbridges; CPU and memory only of what is no broker");
-        rows(rounds, BRIDGED, "gateway", |load, round, table| bridges::turn(load, round, table));
+        rows(rounds, BRIDGED, "gateway", bridges::turn);
     }
 }
 
