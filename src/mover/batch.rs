@@ -187,6 +187,9 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
         let outcome = held_up::wait_for(self.instance, "a commit", Substate::EndBatch, commit).await;
         let took = self.instance.gateway.clock.now().saturating_sub(began);
         self.instance.committed(&outcome, &record, dead_lettered, took);
+        if matches!(outcome, Outcome::Committed) && self.paused.is_zero() {
+            self.instance.careful = false;
+        }
         self.instance.handle(match outcome {
             Outcome::Committed => Input::Committed { dlq_used: dead_lettered > 0 },
             Outcome::RolledBack(error) => Input::RolledBack(StatusCode::BATCH_FAILURE, error.text),

@@ -58,7 +58,8 @@ pub(crate) struct Instance<'g, T: Target, S> {
     told: Told,
     /// MRRTY and MRTMR.
     pub(super) retry: MessageRetry,
-    /// Each message waits for its answer before the next is staged: one was overtaken on this connection.
+    /// Each message waits for its answer before the next is staged: one was overtaken, and no batch has passed since
+    /// in which nothing had to be put again.
     pub(super) careful: bool,
 }
 

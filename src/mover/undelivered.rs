@@ -3,7 +3,7 @@
 //!
 //! Messages are staged ahead of their answers. If one is refused for now and a later one to the same destination was
 //! taken, putting it again would change their order: then the unit is rolled back and the whole batch staged once more,
-//! each message waiting for its answer, and so for the rest of the connection.
+//! each message waiting for its answer, and so until a batch has passed in which nothing had to be put again.
 //!
 //! A message that expires while it waits is thrown away, and so is one that its sender wants discarded; senders are told if
 //! they asked for that ([`super::sender_reports`]).
