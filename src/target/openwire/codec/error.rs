@@ -56,7 +56,7 @@ pub enum Problem {
     /// Structures, maps or lists nested more deeply than anybody needs.
     #[error("is nested more than {0} deep")]
     TooDeep(usize),
-    /// More values than this build takes apart in one body.
+    /// More values than this build takes apart in one body, or elements in one frame.
     #[error("holds more than {0} values")]
     TooMany(usize),
     /// The eight bytes that begin a WireFormatInfo are not `ActiveMQ`.

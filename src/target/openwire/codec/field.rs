@@ -10,11 +10,16 @@ use super::{Version, utf};
 /// Structures within structures: brokers behind brokers, a message in a dispatch. Nothing real passes 4.
 const DEEPEST: usize = 8;
 
+/// Elements in all arrays of a frame, for three bytes can claim to be a structure that takes a hundred here.
+const MOST_ELEMENTS: usize = 1 << 16;
+
 /// Bytes being taken apart, and what they are called.
 pub(super) struct Reader<'a> {
     bytes: &'a Bytes,
     at: usize,
     depth: usize,
+    /// Elements of arrays so far.
+    elements: usize,
     /// What is being read, for errors.
     pub(super) structure: &'static str,
     /// The version that both sides agreed on.
@@ -23,7 +28,7 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(bytes: &'a Bytes, structure: &'static str, version: Version) -> Self {
-        Self { bytes, at: 0, depth: 0, structure, version }
+        Self { bytes, at: 0, depth: 0, elements: 0, structure, version }
     }
 
     pub(super) fn left(&self) -> usize {
@@ -100,6 +105,15 @@ impl<'a> Reader<'a> {
         self.depth -= 1;
         self.structure = outer;
         Ok(value)
+    }
+
+    /// Counts an element of an array.
+    pub(super) fn one_more_element(&mut self, field: &'static str) -> Result<(), DecodeError> {
+        self.elements += 1;
+        if self.elements > MOST_ELEMENTS {
+            return Err(self.error(field, Problem::TooMany(MOST_ELEMENTS)));
+        }
+        Ok(())
     }
 
     /// Nothing may be left.

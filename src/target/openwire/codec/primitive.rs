@@ -11,6 +11,8 @@ use super::{Version, utf};
 
 /// Values of one map, list or stream, those of nested ones included.
 const MOST_VALUES: usize = 1 << 20;
+/// Options in a handshake; ActiveMQ's client takes as many.
+const MOST_OPTIONS: usize = 4096;
 /// Maps and lists within each other.
 const DEEPEST: usize = 32;
 /// From this many UTF-16 units on ActiveMQ's client writes a string as a long one; so do we.
@@ -63,8 +65,12 @@ impl PrimitiveMap {
     /// # Errors
     /// When the bytes are no such map; offsets count from its first byte.
     pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
+        Self::decode_up_to(MOST_VALUES, bytes)
+    }
+
+    fn decode_up_to(most: usize, bytes: &Bytes) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes, "primitive map", Version::NEWEST);
-        let map = Values::default().map(&mut reader, "map")?;
+        let map = Values { left: most, most, depth: 0 }.map(&mut reader, "map")?;
         reader.end()?;
         Ok(map)
     }
@@ -93,7 +99,7 @@ impl PrimitiveMap {
 impl Field for PrimitiveMap {
     fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, DecodeError> {
         let bytes = Option::<Bytes>::read(reader, field)?;
-        bytes.map_or(Ok(Self::default()), |bytes| Self::decode(&bytes))
+        bytes.map_or(Ok(Self::default()), |bytes| Self::decode_up_to(MOST_OPTIONS, &bytes))
     }
 
     fn write(&self, writer: &mut Writer<'_>, field: &'static str) -> Result<(), EncodeError> {
@@ -128,7 +134,7 @@ impl Primitive {
     /// When the bytes are no such values; offsets count from the first byte.
     pub(super) fn decode_all(bytes: &Bytes) -> Result<Vec<Self>, DecodeError> {
         let mut reader = Reader::new(bytes, "stream", Version::NEWEST);
-        let mut values = Values::default();
+        let mut values = Values { left: MOST_VALUES, most: MOST_VALUES, depth: 0 };
         let mut items = Vec::new();
         while reader.left() > 0 {
             items.push(values.one(&mut reader, "stream item")?);
@@ -184,19 +190,16 @@ fn is_long(text: &str) -> bool {
     text.len() >= LONG_STRING && text.encode_utf16().count() >= LONG_STRING
 }
 
-/// How many values were read, and how deep we are.
-#[derive(Default)]
+/// How many values may still come, of how many, and how deep we are.
 struct Values {
-    count: usize,
+    left: usize,
+    most: usize,
     depth: usize,
 }
 
 impl Values {
     fn one(&mut self, reader: &mut Reader<'_>, field: &'static str) -> Result<Primitive, DecodeError> {
-        self.count += 1;
-        if self.count > MOST_VALUES {
-            return Err(reader.error(field, Problem::TooMany(MOST_VALUES)));
-        }
+        self.left = self.left.checked_sub(1).ok_or_else(|| reader.error(field, Problem::TooMany(self.most)))?;
         Ok(match u8::read(reader, field)? {
             0 => Primitive::Null,
             1 => Primitive::Boolean(bool::read(reader, field)?),

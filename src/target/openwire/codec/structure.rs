@@ -60,6 +60,7 @@ fn read_array<N: Nested>(reader: &mut Reader<'_>, field: &'static str) -> Result
     // not reserved by what it says: each element has to be there first
     let mut elements = Vec::new();
     for _ in 0..count {
+        reader.one_more_element(field)?;
         let element = read_nested(reader, field)?;
         elements.push(element.ok_or_else(|| reader.error_before(field, 1, Problem::Null))?);
     }

@@ -117,6 +117,25 @@ fn counts_that_lie_cost_nothing() {
 }
 
 #[test]
+fn small_things_in_great_numbers_are_refused() {
+    // A DataArrayResponse of 30,000 broker ids without a text, in one of three.
+    let ids = [1, 124, 0].repeat(30_000);
+    let inner = [&[1, 33, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0x75, 0x30], &ids[..]].concat();
+    let two = frame(33, &[&[0, 0, 0, 1, 1, 0, 2], &inner.repeat(2)[..]].concat());
+    assert!(Frame::decode(&two, Version::NEWEST).is_ok());
+    let three = frame(33, &[&[0, 0, 0, 1, 1, 0, 3], &inner.repeat(3)[..]].concat());
+    assert!(matches!(refused(&three).problem, Problem::TooMany(_)));
+    // The options of a handshake.
+    let options = |count: u16| {
+        let map = [&[0, 0][..], &count.to_be_bytes(), &[0, 0, 0].repeat(count.into())].concat();
+        let length = u32::try_from(map.len()).unwrap().to_be_bytes();
+        Bytes::from([&b"\x01ActiveMQ\0\0\0\x0C\x01"[..], &length, &map].concat())
+    };
+    assert!(Frame::decode(&options(4096), Version::NEWEST).is_ok());
+    assert!(matches!(refused(&options(4097)).problem, Problem::TooMany(4096)));
+}
+
+#[test]
 fn content_that_is_not_what_it_says() {
     let message = |class, compressed, content: &'static [u8]| {
         let mut message = Message { class, ..Message::default() };
