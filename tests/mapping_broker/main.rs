@@ -87,6 +87,7 @@ impl Gateway {
                     let Some(publication) = taker.next_publication(PATIENCE).await.unwrap() else { break };
                     all.push(publication.unwrap());
                 }
+                taker.finish(PATIENCE).await.unwrap();
             }
             Self::OpenWire(target) => {
                 let mut taker = target.taker(&queue).await.unwrap();
@@ -102,7 +103,10 @@ impl Gateway {
             Some(Value::Int(number)) => usize::try_from(*number).unwrap(),
             other => panic!("{other:?} in {publication:#?}"),
         };
-        all.into_iter().map(|publication| (number(&publication), publication)).collect()
+        let by_number: BTreeMap<_, _> =
+            all.into_iter().map(|publication| (number(&publication), publication)).collect();
+        assert_eq!(by_number.len(), count, "each came once as {form}");
+        by_number
     }
 }
 

@@ -77,6 +77,18 @@ impl Taker {
         Ok(Some(from_amqp(message, &self.queue, clock::wall_ms())))
     }
 
+    /// Ends it once the broker has heard that all that it gave is gone.
+    ///
+    /// # Errors
+    /// When the connection is lost, or no answer comes within `limit`.
+    pub async fn finish(self, limit: Duration) -> Result<(), TargetError> {
+        let Self { connection, receiver, .. } = self;
+        // The detach goes behind the last acceptance, and its answer comes when both were heard.
+        connection.wait("ending a consumer", limit, receiver.close()).await?;
+        connection.close().await;
+        Ok(())
+    }
+
     async fn take(&mut self, idle: Duration) -> Result<Option<Incoming>, TargetError> {
         let doing = "reading messages back";
         let Ok(delivery) = tokio::time::timeout(idle, self.receiver.recv::<Body<Value>>()).await else {
