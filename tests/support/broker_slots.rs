@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Tests with brokers at one time, over all test processes of this checkout.
-const SLOTS: usize = 2;
+const SLOTS: usize = 3;
 /// Long enough for every broker test of one binary to have had its turn.
 const LIMIT: Duration = Duration::from_secs(1200);
 

@@ -140,9 +140,10 @@ async fn an_idle_claim_is_kept_alive_and_a_silent_broker_is_noticed(broker: &Bro
     let options = "wireFormat.maxInactivityDuration=4000&wireFormat.maxInactivityDurationInitalDelay=1000";
     let target = OpenWire::target(&format!("{}?{options}", broker.openwire_url()), None);
     let mut claim = ours(&target, "IDLE").await;
+    commit(&mut claim, "IDLE", 1).await;
+    // Long enough for the record to be back, too.
     let idle = tokio::time::timeout(Duration::from_secs(11), claim.lost()).await;
     assert!(idle.is_err(), "keep-alives keep it: {idle:?}");
-    commit(&mut claim, "IDLE", 1).await;
     broker.freeze();
     let error = within(SOON, "noticing", claim.lost()).await;
     assert!(error.retry && error.text.contains("nothing came from the broker"), "{error:?}");
