@@ -46,6 +46,8 @@ pub(crate) struct Life {
     arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
     log: PathBuf,
+    /// Length of its log when this life began.
+    said_before: usize,
     child: Option<Child>,
 }
 
@@ -58,6 +60,7 @@ impl Life {
             arguments: vec!["run".into(), "-c".into(), config.display().to_string()],
             environment: Vec::new(),
             log,
+            said_before: 0,
             child: None,
         }
     }
@@ -79,12 +82,14 @@ impl Life {
             arguments: ["--exact", test, "--nocapture"].map(str::to_owned).to_vec(),
             environment: vec![told],
             log,
+            said_before: 0,
             child: None,
         }
     }
 
     pub(crate) fn start(&mut self) {
         assert!(self.child.is_none(), "the {} runs already", self.name);
+        self.said_before = self.said().len();
         let log = File::options().append(true).create(true).open(&self.log).expect("a log");
         let child = Command::new(&self.program)
             .args(&self.arguments)
@@ -108,8 +113,14 @@ impl Life {
         true
     }
 
-    /// SIGTERM, and how it ended then.
+    /// SIGTERM to a gateway, and how it ended then. One that has only just been started would end at once: it is let
+    /// begin first.
     pub(crate) fn terminate(&mut self, limit: Duration) -> ExitStatus {
+        let deadline = Instant::now() + limit;
+        while !self.said().get(self.said_before..).is_some_and(|said| said.contains("mqferry takes callers")) {
+            assert!(Instant::now() < deadline, "the {} does not begin\n{}", self.name, self.tail());
+            sleep(Duration::from_millis(5));
+        }
         self.signal("-TERM");
         self.end(limit)
     }
