@@ -57,7 +57,7 @@ async fn dies<T: Target>(target: T, step: Step, after: u32, size: usize) -> Repo
     let mut options = Options {
         batchsz: 3,
         retry_delay: Duration::from_millis(20),
-        retries: 50,
+        retries: 1_500,
         answer_timeout: Duration::from_secs(10),
         fsync: false,
         ..Options::new(gateway.address().to_string(), CHANNEL, folder.path())
