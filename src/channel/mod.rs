@@ -32,4 +32,4 @@ pub use dialect::Dialect;
 pub use error::PartnerError;
 pub use negotiation::Agreed;
 pub use receiver::{Mca, McaStatus};
-pub use record::{ChannelKey, MessageName, SyncRecord};
+pub use record::{ChannelKey, InDoubt, MessageName, SendRecord, SyncRecord};

@@ -62,3 +62,31 @@ impl SyncRecord {
         number == self.sequence || self.last_batch.iter().any(|name| name.sequence == number)
     }
 }
+
+/// What a sending channel must remember between connections: written before a confirm is asked for, and again in the
+/// transaction that takes the confirmed messages off their queues.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct SendRecord {
+    /// The partner's queue-manager id, where its FAP level tells it; else blank.
+    pub partner_id: String,
+    /// Number of the last message that the partner confirmed; 0 before the first. An administrator's reset sets it, too.
+    pub sequence: i32,
+    /// LUWID of the last batch that the partner confirmed; zero before the first.
+    pub luwid: Luwid,
+    /// A batch whose confirm was, or is about to be, asked for, and whose answer is not recorded.
+    pub in_doubt: Option<InDoubt>,
+    /// RESET CHANNEL: the partner is to be told `sequence + 1` as the next number at the next start.
+    pub tell_reset: bool,
+}
+
+/// A batch of which this end cannot say whether the partner has it. Which messages it is made of, the target remembers
+/// beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InDoubt {
+    /// Its LUWID.
+    pub luwid: Luwid,
+    /// Number of its last message.
+    pub sequence: i32,
+    /// How many messages it has; their numbers follow one another up to `sequence`.
+    pub messages: usize,
+}

@@ -1,0 +1,104 @@
+//! Where a sending channel's messages come from: the consuming half of a target.
+//!
+//! A feed is the lease on a sending channel's record together with the consumers of the queues that empty into it.
+//! Messages that it hands over stay the broker's until a [`Step`] retires them; ending the feed gives them all back, in order.
+
+use std::future::Future;
+
+use super::{Claimed, Outcome, Target, TargetError};
+use crate::channel::record::{ChannelKey, SendRecord};
+use crate::mapping::{Destination, Publication};
+
+/// A target that sending channels can consume from.
+pub trait Source: Target {
+    /// Its feed.
+    type Feed: Feed;
+
+    /// Takes the lease on the record of `key` and opens consumers of `outlets`, each for this channel alone. `ahead` is how
+    /// many messages may be taken and not retired: a batch, and the beginning of the next.
+    ///
+    /// # Errors
+    /// When the target cannot be reached or refuses us; the wait is bounded.
+    fn feed(
+        &self,
+        key: &ChannelKey,
+        outlets: &[Outlet],
+        ahead: usize,
+    ) -> impl Future<Output = Result<Claimed<Self::Feed>, TargetError>> + Send;
+}
+
+/// Something that a sending channel consumes: an entry of its `xmitq`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outlet {
+    /// A queue, or with `*` and `>` all queues that match; only queues that the broker knows of, or will.
+    Queue(String),
+    /// A topic by a durable subscription of this name.
+    Topic {
+        /// Topic, or a pattern.
+        name: String,
+        /// Name of the subscription, one for each channel.
+        subscription: String,
+    },
+}
+
+/// The lease on a sending channel's record, and the messages. Dropping it gives both back.
+pub trait Feed: Send + 'static {
+    /// The record as this target last committed it; none for a channel that never sent anything.
+    fn record(&self) -> Option<&SendRecord>;
+
+    /// The messages that the record names as in doubt, in the order in which they were sent, as far as they are still there: they
+    /// are waited for until they are all here or nothing more comes for a few seconds. Call first where the record has a batch in
+    /// doubt; they can be retired like any other, or be sent again. Empty where nothing is in doubt.
+    ///
+    /// # Errors
+    /// When the feed is lost.
+    fn in_doubt(&mut self) -> impl Future<Output = Result<Vec<Taken>, TargetError>> + Send;
+
+    /// The next message, waiting for ever if need be; safe to drop before it is ready. Order holds for each queue.
+    ///
+    /// # Errors
+    /// When the feed is lost.
+    fn next(&mut self) -> impl Future<Output = Result<Taken, TargetError>> + Send;
+
+    /// The next message, if it is already here: without waiting. None also while `ahead` messages are out.
+    ///
+    /// # Errors
+    /// When the feed is lost.
+    fn ready(&mut self) -> Result<Option<Taken>, TargetError>;
+
+    /// Carries out `step` in one transaction.
+    fn commit(&mut self, step: Step) -> impl Future<Output = Outcome> + Send;
+
+    /// Gives the lease and all that was not retired back, in an orderly way.
+    fn release(self) -> impl Future<Output = ()> + Send;
+}
+
+/// A message that was handed over and is not retired.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// What retires it; never used twice by one feed.
+    pub ticket: Ticket,
+    /// Where it lay; with a pattern the queue itself.
+    pub from: Destination,
+    /// The message, or why it is none that an application can have sent.
+    pub publication: Result<Publication, String>,
+    /// Whether the broker has delivered it before.
+    pub redelivered: bool,
+}
+
+/// Names a taken message within its feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// What one transaction does: the record moves on, messages are retired, and others take their place.
+#[derive(Clone, Debug, Default)]
+pub struct Step {
+    /// The record that replaces the one before.
+    pub record: SendRecord,
+    /// The messages of the batch that `record` has in doubt, in order; as many as it says.
+    pub in_doubt: Vec<Ticket>,
+    /// Messages that leave their queues.
+    pub retire: Vec<Ticket>,
+    /// Messages to be sent, such as dead letters and reports. One that is refused rolls the whole step back.
+    pub publish: Vec<Publication>,
+}
