@@ -120,9 +120,14 @@ impl Stage {
         (Life::gateway(&config, self.place.path().join("second.log")), address)
     }
 
-    /// The same queue manager, not running now, with another CONNAME.
-    pub(crate) fn redirect(&mut self, address: &str) {
-        self.sender = sender(self.place.path(), address, &[]);
+    /// The same queue manager, not running now, with another CONNAME and these options.
+    pub(crate) fn redirect(&mut self, address: &str, options: &[&str]) {
+        self.sender = sender(self.place.path(), address, options);
+    }
+
+    /// Where the first gateway listens.
+    pub(crate) fn address(&self) -> String {
+        self.address.clone()
     }
 
     /// The same queue manager, not running now, with other options.

@@ -9,13 +9,17 @@ use mqferry::wire::StatusCode;
 
 use super::count::assert_once;
 use super::lot::Lot;
+use super::process::Life;
 use super::stage::{CHANNEL, QUEUE, Stage};
 use super::support::broker::Broker;
 use super::support::jms::{Client, receive};
 
-/// From the death to the first confirm: two seconds were seen, of which a new sender takes a part; a machine under load
-/// takes longer.
-const TAKEN_OVER: Duration = Duration::from_secs(10);
+/// What is promised, from the death to the first confirm; the start of a new sender is a part of it.
+const TAKEN_OVER: Duration = Duration::from_secs(2);
+/// So often the machine may have had something else to do. A wait of ours that is too long would be there each time.
+const ROUNDS: usize = 4;
+/// Keeps a sender when its queue is empty.
+const STAYS: [&str; 2] = ["--discint-ms", "120000"];
 
 #[test]
 fn a_second_gateway_refuses_while_the_first_lives_and_takes_over_when_it_is_killed() {
@@ -31,7 +35,7 @@ fn takes_over(first: impl Fn(&Broker) -> String, other: impl Fn(&Broker) -> Stri
     let mut lot = Lot::draw("takeover");
     let mut broker = Broker::start();
     // The sender stays when its queue is empty: the channel runs while the second gateway is asked.
-    let mut stage = Stage::on(&first(&broker), &["--discint-ms", "120000"]);
+    let mut stage = Stage::on(&first(&broker), &STAYS);
     let (mut second, address) = stage.second_gateway(&other(&broker));
     stage.put(1_000);
     stage.start();
@@ -52,26 +56,51 @@ fn takes_over(first: impl Fn(&Broker) -> String, other: impl Fn(&Broker) -> Stri
     second.says("the lease is held by", Duration::from_secs(10));
 
     // The first is not disturbed, and dies in the middle of what comes next.
-    stage.put(2_000);
-    assert!(stage.until(1_000 + lot.below(1_500)));
-    sleep(lot.pause(Duration::from_millis(60)));
-    assert!(stage.gateway.kill9(), "the first gateway ended by itself");
-    assert!(stage.sender.kill9(), "the sender ended by itself");
-    let (then, began) = (stage.remembered(), Instant::now());
-    stage.redirect(&address);
-    stage.gateway = second;
-    stage.sender.start();
-    assert!(stage.until(then.confirmed + 1));
-    let took = began.elapsed();
-    println!("seed {}: taken over at {then:?}, first confirmation after {took:.1?}", lot.seed);
-    assert!(took < TAKEN_OVER, "first confirmation after {took:.1?}\n{}", stage.gateway.tail());
+    let mut sent = 1_000;
+    let mut addresses = [stage.address(), address];
+    for round in 1.. {
+        stage.put(2_000);
+        if round > 1 {
+            second.start();
+            stage.redirect(&addresses[0], &STAYS);
+            stage.sender.start();
+        }
+        assert!(stage.until(sent + lot.below(1_500)));
+        sent += 2_000;
+        sleep(lot.pause(Duration::from_millis(60)));
+        let took = successor(&mut stage, &mut second, &addresses[1]);
+        addresses.reverse();
+        println!("seed {}: first confirmation after {took:.1?}", lot.seed);
+        if took < TAKEN_OVER {
+            break;
+        }
+        assert!(
+            round < ROUNDS,
+            "first confirmation after {took:.1?}, for the {ROUNDS}th time\n{}",
+            stage.gateway.tail()
+        );
+        while stage.until(u64::MAX) {}
+    }
     stage.finish();
 
-    let program = receive(Client::Qpid, &broker, QUEUE).with("count", 3_001).with("idle-ms", 3000).with("heads", 20);
-    assert_once(program.messages().into_iter().map(|message| message.text.expect("a text")), 1, 3_000);
+    let program = receive(Client::Qpid, &broker, QUEUE).with("count", sent + 1).with("idle-ms", 3000).with("heads", 20);
+    assert_once(program.messages().into_iter().map(|message| message.text.expect("a text")), 1, sent);
     for astray in ["MQFERRY.DLQ", "ActiveMQ.DLQ", QUEUE] {
         assert_eq!(broker.depth(astray), 0, "on {astray}");
     }
+}
+
+/// Kills the gateway and the sender; the queue manager then calls the other gateway, which is the stage's from then on. How
+/// long after the death the first batch was confirmed.
+fn successor(stage: &mut Stage, other: &mut Life, address: &str) -> Duration {
+    assert!(stage.gateway.kill9(), "the gateway ended by itself");
+    assert!(stage.sender.kill9(), "the sender ended by itself");
+    let (then, began) = (stage.remembered(), Instant::now());
+    stage.redirect(address, &[]);
+    std::mem::swap(&mut stage.gateway, other);
+    stage.sender.start();
+    assert!(stage.until(then.confirmed + 1));
+    began.elapsed()
 }
 
 /// The answer of a gateway that may only just be opening its port.
