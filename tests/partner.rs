@@ -1,5 +1,10 @@
 //! The simulated queue manager against a receiver that is nothing but a script: what it sends, in every way that it can,
-//! and that it survives each of its deaths.
+//! and that it survives each of its deaths. In `pair`, `taking` and those beside them: both halves of it against each other.
+
+#[path = "partner/pair.rs"]
+mod pair;
+#[path = "partner/taking.rs"]
+mod taking;
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -325,7 +325,7 @@ fn request_flags(asks: bool, ends: bool) -> ControlFlags1 {
 }
 
 /// The number after this one; 1 after SEQWRAP (wire reference, channel flow 3, D).
-fn following(number: i32, seqwrap: i32) -> i32 {
+pub(super) fn following(number: i32, seqwrap: i32) -> i32 {
     if number >= seqwrap { 1 } else { number + 1 }
 }
 

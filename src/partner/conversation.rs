@@ -14,7 +14,7 @@ use crate::wire::{Deframer, Segment};
 
 /// Written to the connection once so much is waiting.
 const ENOUGH: usize = 256 * 1024;
-/// A receiver has nothing longer to say.
+/// The longest segment that is taken until [`Conversation::takes_up_to`] says otherwise: a receiver has nothing longer to say.
 const LONGEST: usize = 64 * 1024;
 
 /// One end of a connection.
@@ -36,13 +36,23 @@ impl<S: AsyncRead + AsyncWrite> Conversation<S> {
         Self {
             reader,
             writer,
-            read: BytesMut::with_capacity(4096),
+            read: BytesMut::with_capacity(LONGEST),
             deframer: Deframer::new(LONGEST),
             inbox: VecDeque::new(),
             ended: false,
             out: BytesMut::with_capacity(ENOUGH + ENOUGH / 4),
             capture,
         }
+    }
+
+    /// From now on segments of up to so many bytes are taken.
+    pub(super) fn takes_up_to(&mut self, bytes: usize) {
+        self.deframer.set_max(bytes);
+    }
+
+    /// Queues bytes that are no segment.
+    pub(super) fn send_raw(&mut self, bytes: &[u8]) {
+        self.out.extend_from_slice(bytes);
     }
 
     /// Queues a segment, and writes if enough is queued.

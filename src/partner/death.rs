@@ -19,6 +19,22 @@ pub enum Step {
     ConfirmNotStored,
     /// The answer is read and stored.
     ConfirmStored,
+    /// Receiving: the first segment of a message is read, and nothing is made of it.
+    MessageBegun,
+    /// Receiving: a message is taken, and the batch goes on.
+    MessageTaken,
+    /// Receiving: the confirmation is asked for, and nothing is committed.
+    ConfirmRequestRead,
+    /// Receiving: half of the commit is written to the disk.
+    MidCommit,
+    /// Receiving: the batch is committed, and nothing of the confirmation is sent.
+    CommittedNotConfirmed,
+    /// Receiving: half of the confirmation is sent.
+    ConfirmHalfSent,
+    /// Receiving: the confirmation is sent.
+    ConfirmSent,
+    /// Receiving: the question about a batch is read, and not answered.
+    ResyncAsked,
 }
 
 /// How and when to die.

@@ -76,6 +76,9 @@ pub enum PartnerError {
     /// The partner sent bytes that are no segment.
     #[error(transparent)]
     Malformed(#[from] Malformed),
+    /// Another connection took the receiving channel over.
+    #[error("another connection of the channel took its place (AdoptNewMCA)")]
+    Adopted,
     /// It died as it was told.
     #[error("died at {0:?} as told")]
     Died(Step),

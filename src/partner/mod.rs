@@ -1,4 +1,5 @@
-//! A simulated queue manager: the sending half of a message channel, its transmission queue and its memory on disk.
+//! A simulated queue manager: the sending half of a message channel, its transmission queue and its memory on disk; the
+//! receiving half is in [`receiver`].
 //!
 //! It calls a receiver channel as a queue manager's SDR does, speaks any dialect ([`Speech`]), dies on command
 //! ([`Death`]) and survives its own `kill -9`. It uses `wire` but nothing of `channel`: a partner made of the
@@ -15,8 +16,10 @@ mod conversation;
 mod death;
 mod error;
 pub mod generator;
+pub mod judge;
 mod negotiate;
 mod options;
+pub mod receiver;
 mod resync;
 mod sender;
 mod server;

@@ -1,10 +1,12 @@
-//! The exchange of INITIAL_DATA by the end that calls.
+//! The exchange of INITIAL_DATA, by the end that calls and by the end that is called.
+
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::conversation::Conversation;
 use super::speech::{IdLength, Speech};
-use super::{Options, PartnerError, Report};
+use super::{Options, PartnerError};
 use crate::wire::initial_data::{Fap4, Fap9, Fap11};
 use crate::wire::name::{BadName, Name};
 use crate::wire::{
@@ -35,15 +37,55 @@ pub struct Agreed {
     pub partner: String,
 }
 
+/// What one end brings to a negotiation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
+    pub(super) speech: &'a Speech,
+    /// Its capabilities by its role: [`PLAIN`], or those of a requester.
+    pub(super) role: CapFlags1,
+    pub(super) channel: &'a str,
+    pub(super) qmgr_name: &'a str,
+    pub(super) qmgr_id: &'a str,
+    pub(super) batchsz: u16,
+    pub(super) maxmsgl: i32,
+    pub(super) seqwrap: i32,
+    pub(super) hbint: i32,
+    pub(super) answer_timeout: Duration,
+}
+
+/// What every end that is no requester can: sequence numbers, conversion, and splitting where its speech has it.
+pub(super) const PLAIN: CapFlags1 =
+    CapFlags1::MSG_SEQ.union(CapFlags1::CONVERSION_CAPABLE).union(CapFlags1::SPLIT_MESSAGE);
+
+impl Options {
+    /// As sender or server.
+    pub(super) fn terms(&self) -> Terms<'_> {
+        Terms {
+            speech: &self.speech,
+            role: PLAIN,
+            channel: &self.channel,
+            qmgr_name: &self.qmgr_name,
+            qmgr_id: &self.qmgr_id,
+            batchsz: self.batchsz,
+            maxmsgl: self.maxmsgl,
+            seqwrap: self.seqwrap,
+            hbint: self.hbint,
+            answer_timeout: self.answer_timeout,
+        }
+    }
+}
+
 /// The first offer.
-pub(super) fn offer(options: &Options) -> Result<InitialData, PartnerError> {
-    let speech = &options.speech;
+pub(super) fn offer(options: &Terms<'_>) -> Result<InitialData, PartnerError> {
+    let speech = options.speech;
     if !(1..=15).contains(&speech.fap_level) {
         return Err(PartnerError::Option(format!("FAP level {} is not one of 1 to 15", speech.fap_level)));
     }
     let bad = |what: &str, error: BadName| PartnerError::Option(format!("{what}: {error}"));
-    let mut cap_flags1 = CapFlags1::MSG_SEQ | CapFlags1::CONVERSION_CAPABLE;
-    cap_flags1.set(CapFlags1::SPLIT_MESSAGE, speech.split);
+    let mut cap_flags1 = options.role;
+    if !speech.split {
+        cap_flags1.remove(CapFlags1::SPLIT_MESSAGE);
+    }
     cap_flags1.set(CapFlags1::REQUEST_SECURITY, speech.security_request);
     let mut cap_flags2 = CapFlags2::empty();
     cap_flags2.set(CapFlags2::DIST_LIST_CAPABLE, speech.distribution_lists);
@@ -68,12 +110,12 @@ pub(super) fn offer(options: &Options) -> Result<InitialData, PartnerError> {
         max_transmission_size: speech.max_transmission_size,
         max_msg_size: options.maxmsgl,
         seq_wrap: options.seqwrap,
-        channel_name: Name::new(&options.channel).map_err(|e| bad("channel", e))?,
+        channel_name: Name::new(options.channel).map_err(|e| bad("channel", e))?,
         fap4: Some(Fap4 {
             cap_flags2,
             ecap_flags2: CapFlags2::empty(),
             ccsid: speech.ccsid,
-            qmgr_name: Name::new(&options.qmgr_name).map_err(|e| bad("queue manager", e))?,
+            qmgr_name: Name::new(options.qmgr_name).map_err(|e| bad("queue manager", e))?,
             heartbeat_interval: options.hbint,
             efl_length: if speech.fap_level < 11 { 0 } else { 138 },
         }),
@@ -92,7 +134,7 @@ pub(super) fn offer(options: &Options) -> Result<InitialData, PartnerError> {
             thread_id: 1,
             trace_id: 1,
             product_id: Name::fitted("MQMM09010200"),
-            qmgr_id: Name::new(&options.qmgr_id).map_err(|e| bad("queue-manager id", e))?,
+            qmgr_id: Name::new(options.qmgr_id).map_err(|e| bad("queue-manager id", e))?,
         }),
         fap11: Some(Fap11 { pal, nonce: [0; 12] }),
         rest: bytes::Bytes::new(),
@@ -120,11 +162,11 @@ fn cut_to_level(offer: &mut InitialData, length: IdLength) {
 /// Offers, takes up counter-proposals, and comes back with what is agreed.
 pub(super) async fn negotiate<S: AsyncRead + AsyncWrite>(
     conversation: &mut Conversation<S>,
-    options: &Options,
-    report: &mut Report,
+    options: &Terms<'_>,
+    counter_proposals: &mut u64,
 ) -> Result<Agreed, PartnerError> {
     let during = "to initial data";
-    let speech = &options.speech;
+    let speech = options.speech;
     let mut offer = offer(options)?;
     for _ in 0..ROUNDS {
         let tsh = speech
@@ -151,7 +193,7 @@ pub(super) async fn negotiate<S: AsyncRead + AsyncWrite>(
                 theirs.err_flags1, theirs.ecap_flags1
             )));
         }
-        report.counter_proposals += 1;
+        *counter_proposals += 1;
     }
     Err(PartnerError::Negotiation(format!("no agreement after {ROUNDS} offers")))
 }
@@ -159,11 +201,11 @@ pub(super) async fn negotiate<S: AsyncRead + AsyncWrite>(
 /// Answers a requester's offers until both ends agree: what does not fit is countered (wire reference, channel flow 1.3).
 pub(super) async fn answer_offers<S: AsyncRead + AsyncWrite>(
     conversation: &mut Conversation<S>,
-    options: &Options,
-    report: &mut Report,
+    options: &Terms<'_>,
+    counter_proposals: &mut u64,
 ) -> Result<Agreed, PartnerError> {
     let during = "while a requester called";
-    let speech = &options.speech;
+    let speech = options.speech;
     let ours = offer(options)?;
     for _ in 0..ROUNDS {
         let call = conversation.expect(options.answer_timeout, during).await?;
@@ -183,22 +225,7 @@ pub(super) async fn answer_offers<S: AsyncRead + AsyncWrite>(
             let (ours, theirs) = (ours.seq_wrap, theirs.seq_wrap);
             return Err(PartnerError::Negotiation(format!("SEQWRAP is {ours} here and {theirs} there")));
         }
-        let mut answer = ours.clone();
-        answer.fap_level = ours.fap_level.min(theirs.fap_level);
-        answer.max_transmission_size = smaller(ours.max_transmission_size, theirs.max_transmission_size);
-        answer.max_msg_size = smaller(ours.max_msg_size, theirs.max_msg_size);
-        answer.max_msg_per_batch = ours.max_msg_per_batch.min(theirs.max_msg_per_batch.max(1));
-        let mut wrong = ErrFlags1::empty();
-        wrong.set(ErrFlags1::FAP_LEVEL, answer.fap_level != theirs.fap_level);
-        wrong.set(ErrFlags1::MAX_TRANSMISSION_SIZE, answer.max_transmission_size != theirs.max_transmission_size);
-        wrong.set(ErrFlags1::MAX_MSG_SIZE, answer.max_msg_size != theirs.max_msg_size);
-        wrong.set(ErrFlags1::MAX_MSG_PER_BATCH, answer.max_msg_per_batch != theirs.max_msg_per_batch);
-        if let (Some(mine), Some(their)) = (&mut answer.fap4, &theirs.fap4) {
-            mine.heartbeat_interval = heartbeat(mine.heartbeat_interval, their.heartbeat_interval);
-            wrong.set(ErrFlags1::HEARTBEAT_INTERVAL, mine.heartbeat_interval != their.heartbeat_interval);
-            mine.cap_flags2 &= their.cap_flags2;
-        }
-        cut_to_level(&mut answer, speech.id_length);
+        let (mut answer, wrong) = middle(&ours, &theirs, speech);
         let agreed = wrong.is_empty() || speech.counters_silently;
         answer.err_flags1 = if agreed { ErrFlags1::empty() } else { wrong };
         let flags = if agreed { ControlFlags1::empty() } else { ControlFlags1::ERROR };
@@ -211,9 +238,31 @@ pub(super) async fn answer_offers<S: AsyncRead + AsyncWrite>(
             let can_split = theirs.cap_flags1.contains(CapFlags1::SPLIT_MESSAGE) && speech.split;
             return Ok(Agreed { split: can_split, partner: theirs.qmgr_name(), ..agree(&answer, &answer)? });
         }
-        report.counter_proposals += 1;
+        *counter_proposals += 1;
     }
     Err(PartnerError::Negotiation(format!("no agreement after {ROUNDS} offers of a requester")))
+}
+
+/// What the end that is called answers to an offer: the values that both can live with, and which of them are not those of
+/// the offer (wire reference, channel flow 1.3).
+pub(super) fn middle(ours: &InitialData, theirs: &InitialData, speech: &Speech) -> (InitialData, ErrFlags1) {
+    let mut answer = ours.clone();
+    answer.fap_level = ours.fap_level.min(theirs.fap_level);
+    answer.max_transmission_size = smaller(ours.max_transmission_size, theirs.max_transmission_size);
+    answer.max_msg_size = smaller(ours.max_msg_size, theirs.max_msg_size);
+    answer.max_msg_per_batch = ours.max_msg_per_batch.min(theirs.max_msg_per_batch.max(1));
+    let mut wrong = ErrFlags1::empty();
+    wrong.set(ErrFlags1::FAP_LEVEL, answer.fap_level != theirs.fap_level);
+    wrong.set(ErrFlags1::MAX_TRANSMISSION_SIZE, answer.max_transmission_size != theirs.max_transmission_size);
+    wrong.set(ErrFlags1::MAX_MSG_SIZE, answer.max_msg_size != theirs.max_msg_size);
+    wrong.set(ErrFlags1::MAX_MSG_PER_BATCH, answer.max_msg_per_batch != theirs.max_msg_per_batch);
+    if let (Some(mine), Some(their)) = (&mut answer.fap4, &theirs.fap4) {
+        mine.heartbeat_interval = heartbeat(mine.heartbeat_interval, their.heartbeat_interval);
+        wrong.set(ErrFlags1::HEARTBEAT_INTERVAL, mine.heartbeat_interval != their.heartbeat_interval);
+        mine.cap_flags2 &= their.cap_flags2;
+    }
+    cut_to_level(&mut answer, speech.id_length);
+    (answer, wrong)
 }
 
 /// Changes the offer to what the partner would accept, as far as that is within our own limits.
@@ -253,7 +302,8 @@ fn take_up(offer: &mut InitialData, theirs: &InitialData, speech: &Speech) -> Re
     Ok(())
 }
 
-fn agree(offer: &InitialData, theirs: &InitialData) -> Result<Agreed, PartnerError> {
+/// What two offers come to.
+pub(super) fn agree(offer: &InitialData, theirs: &InitialData) -> Result<Agreed, PartnerError> {
     if offer.seq_wrap != theirs.seq_wrap {
         return Err(PartnerError::Negotiation(format!(
             "SEQWRAP is {} here and {} there; it must be equal",

@@ -1,5 +1,6 @@
 //! The life of a sender channel: connect, agree, settle what is in doubt, send batches, rest, end; and again.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -48,7 +49,7 @@ pub(super) async fn drive(options: &Options, source: Source<'_>) -> Result<Repor
         let before = report.confirmed;
         xmitq.rewind();
         let connection = match source {
-            Source::Call => connect(options).await,
+            Source::Call => options.connect().await,
             Source::Serve(listener) => accept(options, listener).await,
         };
         let end = match connection {
@@ -84,8 +85,8 @@ pub(super) async fn drive(options: &Options, source: Source<'_>) -> Result<Repor
 /// PING CHANNEL: agrees, sends this many bytes, and compares what comes back. No queue is touched.
 pub async fn ping(options: &Options, length: usize) -> Result<(), PartnerError> {
     let speech = &options.speech;
-    let mut conversation = connect(options).await?;
-    negotiate(&mut conversation, options, &mut Report::default()).await?;
+    let mut conversation = options.connect().await?;
+    negotiate(&mut conversation, &options.terms(), &mut 0).await?;
     let data: Bytes = (0..=255).cycle().take(length).collect();
     let body = Ping { data: data.clone() }.encode(speech.byte_order);
     let tsh = speech.tsh(SegmentType::PING_DATA).with_flags(speech.habit());
@@ -101,15 +102,26 @@ pub async fn ping(options: &Options, length: usize) -> Result<(), PartnerError> 
     }
 }
 
-async fn connect(options: &Options) -> Result<Conversation<TcpStream>, PartnerError> {
-    let what = || format!("connecting to {}", options.address);
-    let stream = match timeout(options.answer_timeout, TcpStream::connect(&options.address)).await {
+/// Calls an address, within this time.
+pub(super) async fn connect(
+    address: &str,
+    bound: Duration,
+    capture: Option<&Path>,
+) -> Result<Conversation<TcpStream>, PartnerError> {
+    let what = || format!("connecting to {address}");
+    let stream = match timeout(bound, TcpStream::connect(address)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(source)) => return Err(PartnerError::Network { what: what(), source }),
         Err(_) => return Err(PartnerError::Network { what: what(), source: std::io::ErrorKind::TimedOut.into() }),
     };
     stream.set_nodelay(true).map_err(|source| PartnerError::Network { what: what(), source })?;
-    Ok(Conversation::new(stream, Capture::open(options.capture.as_deref())?))
+    Ok(Conversation::new(stream, Capture::open(capture)?))
+}
+
+impl Options {
+    async fn connect(&self) -> Result<Conversation<TcpStream>, PartnerError> {
+        connect(&self.address, self.answer_timeout, self.capture.as_deref()).await
+    }
 }
 
 /// What a connection works with.
@@ -131,7 +143,7 @@ impl Start<'_> {
     ) -> Result<(), PartnerError> {
         let options = self.options;
         let agreed = match source {
-            Source::Call => negotiate(conversation, options, self.report).await?,
+            Source::Call => negotiate(conversation, &options.terms(), &mut self.report.counter_proposals).await?,
             Source::Serve(_) => bind(conversation, options, self.report).await?,
         };
         self.report.connections += 1;

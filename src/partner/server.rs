@@ -57,7 +57,7 @@ pub(super) async fn bind<S: AsyncRead + AsyncWrite>(
     options: &Options,
     report: &mut Report,
 ) -> Result<super::Agreed, PartnerError> {
-    match answer_offers(conversation, options, report).await {
+    match answer_offers(conversation, &options.terms(), &mut report.counter_proposals).await {
         Err(PartnerError::Negotiation(why)) => {
             refuse(conversation, options, StatusCode::NEGOTIATION_FAILED).await?;
             Err(PartnerError::Negotiation(why))

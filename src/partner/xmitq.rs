@@ -180,7 +180,8 @@ impl Xmitq {
     }
 }
 
-fn lock(folder: &Path, name: &str) -> Result<File, PartnerError> {
+/// The lock of a folder's part, held until the file is dropped.
+pub(super) fn lock(folder: &Path, name: &str) -> Result<File, PartnerError> {
     let path = folder.join(name);
     let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = open().map_err(|e| PartnerError::file(&path, e))?;
@@ -210,7 +211,7 @@ fn whole_records(file: &mut File) -> io::Result<u64> {
 }
 
 /// FNV-1a, 32 bits.
-fn checksum(bytes: &[u8]) -> u32 {
+pub(super) fn checksum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811C_9DC5, |sum, &byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
