@@ -222,7 +222,7 @@ impl Lane {
     }
 
     /// How these bodies differ from the run's messages.
-    pub(crate) fn difference<B: AsRef<str>>(&self, bodies: impl IntoIterator<Item = B>) -> Difference {
+    pub(crate) fn difference<B: AsRef<[u8]>>(&self, bodies: impl IntoIterator<Item = B>) -> Difference {
         compare(bodies, self.first, self.first + self.run.messages - 1)
     }
 
