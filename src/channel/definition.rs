@@ -2,12 +2,12 @@
 
 use super::Dialect;
 
-/// A receiving channel as it is defined at our end; units as in MQSC.
+/// A channel as it is defined at our end; units as in MQSC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Definition {
     /// Channel name, up to 20 characters.
     pub name: String,
-    /// RCVR or RQSTR.
+    /// CHLTYPE: which end it is, and who calls.
     pub chltype: ChannelType,
     /// BATCHSZ, 1 to 9999 messages.
     pub batchsz: u16,
@@ -21,7 +21,19 @@ pub struct Definition {
     pub mrrty: u32,
     /// MRTMR in milliseconds: the pause before each of these, 0 to 999999999.
     pub mrtmr: u32,
-    /// Where a requester calls; none for a channel that only ever is called.
+    /// BATCHLIM of a sending channel in kilobytes, 0 to 999999: a batch ends when it holds so much; 0 no limit.
+    pub batchlim: u32,
+    /// BATCHINT of a sending channel in milliseconds, 0 to 999999999: how long a batch waits for more messages once its
+    /// queues are empty; 0 not at all.
+    pub batchint: u32,
+    /// BATCHHB of a sending channel in milliseconds, 0 to 999999: how long nothing may have been heard from the partner
+    /// before it is asked whether it is there, ahead of asking for a confirm; 0 never.
+    pub batchhb: u32,
+    /// DISCINT of a sending channel in seconds, 0 to 999999: how long its queues may be empty before it ends; 0 for ever.
+    pub discint: u32,
+    /// CONVERT of a sending channel: whether data are converted before they are sent.
+    pub convert: bool,
+    /// Where the channel calls; none for a channel that only ever is called.
     pub calls: Option<Calls>,
     /// Answers to what the wire reference leaves open.
     pub dialect: Dialect,
@@ -40,6 +52,11 @@ impl Definition {
             seqwrap: 999_999_999,
             mrrty: 10,
             mrtmr: 1000,
+            batchlim: 5000,
+            batchint: 0,
+            batchhb: 0,
+            discint: 6000,
+            convert: false,
             calls: None,
             dialect: Dialect::default(),
         }

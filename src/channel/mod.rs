@@ -7,6 +7,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`receiver`] | the machine: states, inputs, outputs |
+//! | [`sender`] | its counterpart, with inputs and outputs of its own |
 //! | [`negotiation`], [`calling`] | agreed values, counter-proposals, refusals; as responder and as caller |
 //! | [`sequence`], [`record`] | numbers, repeats, and what survives a connection |
 //! | [`confirm`] | what is answered to a confirm request: the rule that decides whether messages can be lost |
@@ -23,6 +24,7 @@ pub mod error;
 pub mod negotiation;
 pub mod receiver;
 pub mod record;
+pub mod sender;
 pub mod sequence;
 pub mod timers;
 
