@@ -98,7 +98,8 @@ fn best(work: impl Fn()) -> u128 {
 
 fn main() {
     let policy = Policy::named("AMQGW");
-    let sending = Sending { policy: &policy, partner: "QM1", coding: Coding::default(), reply_alias: None };
+    let sending =
+        Sending { policy: &policy, partner: "QM1", coding: Coding::default(), reply_alias: None, mcauser: "" };
     let mut criterion = Criterion::default().configure_from_args();
     for (name, usr, ccsid) in CASES {
         let message = message(usr, ccsid);

@@ -56,7 +56,8 @@ fn what_ibm_header_classes_wrote_comes_back() {
         let envelope = Envelope::parse_as(vec![bytes.clone()], ibm_samples::first_of(&sample)).unwrap();
         if let Some(xqh) = &envelope.xqh {
             // As it is.
-            let policy = Policy::named(xqh.remote_q_mgr_name.text(envelope.coding));
+            let gateway = xqh.remote_q_mgr_name.text(envelope.coding);
+            let policy = Policy { routes: transmission::policy().routes, ..Policy::named(gateway) };
             let publication = publish(&envelope, &policy, NOW).unwrap().publication;
             let message = mqferry::mapping::to_mq(&publication, &sending(&policy), NOW).unwrap();
             assert_is(&message, &envelope, &name, &publication);

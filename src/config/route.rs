@@ -6,7 +6,7 @@ use super::problem::Report;
 use super::section::Section;
 use crate::codepage;
 use crate::mapping::{
-    BodyMode, CodMode, Destination, Glob, GroupClose, Rfh2Mode, Route, Segments, Treatment, Unencodable,
+    BodyMode, CodMode, ContextMode, Destination, Glob, GroupClose, Rfh2Mode, Route, Segments, Treatment, Unencodable,
 };
 
 /// Queues of the gateway's own; a message there would break a channel.
@@ -35,7 +35,8 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>) -> Route {
 }
 
 /// The keys that say how a route's messages are mapped; with any of them a route needs no destination.
-const TREATMENT: [&str; 8] = ["body", "rfh2", "unencodable", "segments", "cod", "group_close", "ccsid", "encoding"];
+const TREATMENT: [&str; 9] =
+    ["body", "rfh2", "unencodable", "segments", "cod", "group_close", "context", "ccsid", "encoding"];
 
 fn treatment(section: &mut Section<'_>, report: &mut Report<'_>) -> Treatment {
     let careful = Treatment::default();
@@ -50,6 +51,7 @@ fn treatment(section: &mut Section<'_>, report: &mut Report<'_>) -> Treatment {
         segments: option(section, report, "segments", Segments::WORDS),
         cod: cod(section, report),
         group_close: option(section, report, "group_close", GroupClose::WORDS),
+        context: option(section, report, "context", ContextMode::WORDS),
         ccsid,
         encoding: section.number(report, "encoding", 273..=785, "").unwrap_or(careful.encoding),
     }

@@ -31,7 +31,7 @@ pub use dead_letter::{Original, dead_letter};
 pub use publication::{Body, Destination, Entry, Publication, Value};
 pub use publish::{Mapped, map_to, publish, publish_as_bytes};
 pub use route::{
-    BodyMode, CodMode, Glob, GroupClose, Policy, Rfh2Mode, Route, Routed, Segments, Treatment, Unencodable,
-    UnknownReply,
+    BodyMode, CodMode, ContextMode, Glob, GroupClose, Policy, Rfh2Mode, Route, Routed, Segments, Treatment,
+    Unencodable, UnknownReply,
 };
 pub use unmappable::Unmappable;

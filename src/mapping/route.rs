@@ -51,6 +51,8 @@ pub struct Treatment {
     pub cod: CodMode,
     /// How the end of a group is shown to the broker.
     pub group_close: GroupClose,
+    /// Whose name stands in UserIdentifier of messages to MQ.
+    pub context: ContextMode,
     /// CCSID of text that comes from the broker and says nothing itself.
     pub ccsid: i32,
     /// Encoding of what comes from the broker and says nothing itself.
@@ -66,6 +68,7 @@ impl Default for Treatment {
             segments: Segments::default(),
             cod: CodMode::default(),
             group_close: GroupClose::default(),
+            context: ContextMode::default(),
             ccsid: 1208,
             encoding: 273,
         }
@@ -146,6 +149,15 @@ policies! {
         AtArrival = "at-arrival",
         /// The confirmation is sent when the broker's advisory says that the message was consumed.
         Advisory = "advisory",
+    }
+    /// Who a message to MQ says that it is from: the UserIdentifier, by which a queue manager may decide what the message may do
+    /// (mapping rules, section 2).
+    ContextMode, "context" {
+        /// The sending channel's `mcauser`, or blank without one: what an application on the broker's side says can be made up.
+        #[default]
+        Mcauser = "mcauser",
+        /// JMSXUserID, or what the message came from MQ with. As with MQ's authority to set context: for those who are trusted.
+        Set = "set",
     }
     /// A message asks for replies at a queue manager that no channel of ours leads to (mapping rules, section 5).
     UnknownReply, "unknown_reply" {

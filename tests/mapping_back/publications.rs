@@ -11,7 +11,7 @@ use mqferry::wire::{Alphabet, ByteOrder};
 use proptest::prelude::*;
 
 use super::rows::plain;
-use super::transmission::{NOW, policy, route};
+use super::transmission::{NOW, policy, route, trusting};
 
 /// How a channel writes MQXQH and MQMD, and how text goes.
 fn treatments() -> impl Strategy<Value = (Coding, i32, i32)> {
@@ -119,14 +119,14 @@ fn publications() -> impl Strategy<Value = Publication> {
 }
 
 fn treated((_, ccsid, encoding): (Coding, i32, i32)) -> Policy {
-    let treatment = Treatment { ccsid, encoding, ..Treatment::default() };
+    let treatment = Treatment { ccsid, encoding, ..trusting() };
     let route = Route { destination: None, treatment, ..route("*", "", BodyMode::Auto) };
     Policy { routes: vec![route], qmgrs: vec!["QM1".into()], ..policy() }
 }
 
 fn out(publication: &Publication, how: (Coding, i32, i32)) -> MqMessage {
     let policy = treated(how);
-    let sending = Sending { policy: &policy, partner: "QM1", coding: how.0, reply_alias: None };
+    let sending = Sending { policy: &policy, partner: "QM1", coding: how.0, reply_alias: None, mcauser: "" };
     to_mq(publication, &sending, NOW).unwrap_or_else(|refused| panic!("{refused}\n{publication:#?}"))
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use mqferry::mapping::{
-    Body, BodyMode, Destination, Entry, MqMessage, Policy, Publication, Rfh2Mode, Route, Sending, Treatment,
-    Unencodable, Unmappable, Value, to_mq,
+    Body, BodyMode, ContextMode, Destination, Entry, MqMessage, Policy, Publication, Rfh2Mode, Route, Sending,
+    Treatment, Unencodable, Unmappable, Value, to_mq,
 };
 use mqferry::message::{Chars, Coding, Envelope, Md};
 use mqferry::wire::ByteOrder;
@@ -276,7 +276,6 @@ fn reply_to() {
 
 #[test]
 fn identity_and_origin_context() {
-    assert_eq!(text(md(|p| p.user_id = Some("appuser".into())).user_identifier), "appuser");
     let long = sent(|p| p.user_id = Some("a-user-of-more-than-twelve".into()));
     assert_eq!(text(long.md.user_identifier), "a-user-of-mo");
     assert!(long.notes.iter().any(|note| note.contains("UserIdentifier")), "{:?}", long.notes);
@@ -289,6 +288,40 @@ fn identity_and_origin_context() {
     let long = "a program with a rather long name";
     assert_eq!(text(md(set("JMSXAppID", string(long))).put_appl_name), long[..28]);
     assert_eq!(text(md(set("JMS_IBM_MQMD_ApplOriginData", string("ORIG"))).appl_origin_data), "ORIG");
+}
+
+/// Who a message is from decides what it may do in MQ: only where the route allows it the application's word counts, or what came
+/// along from MQ, which an application can have made up as well.
+#[test]
+fn user_identifier() {
+    let by = |context: ContextMode, mcauser: &str, change: &dyn Fn(&mut Publication)| {
+        let policy = treated(Treatment { context, ..Treatment::default() });
+        let mut publication = plain();
+        change(&mut publication);
+        let message = to_mq(&publication, &Sending { mcauser, ..sending(&policy) }, NOW).expect("sent");
+        (text(message.md.user_identifier), message.notes)
+    };
+    let fred = |p: &mut Publication| p.user_id = Some("fred".into());
+    let (set, mcauser) = (ContextMode::Set, ContextMode::default());
+    assert_eq!(mcauser, ContextMode::Mcauser, "what a careful administrator chooses");
+    assert_eq!(by(set, "mqferry", &fred), ("fred".into(), vec![]));
+    for (user, instead) in [("", "it is blank"), ("mqferry", "it is \"mqferry\"")] {
+        let (now, notes) = by(mcauser, user, &fred);
+        assert_eq!((now.as_str(), notes.len()), (user, 1));
+        assert!(notes[0].contains("\"fred\" is not passed on") && notes[0].contains(instead), "{notes:?}");
+    }
+    assert_eq!(by(mcauser, "mqferry", &|_| {}), ("mqferry".into(), vec![]), "there is nothing to tell");
+    // As it came from MQ, NULs and all.
+    let mut md = super::transmission::plain();
+    md.user_identifier.0 = *b"mqm\0\0\0\0\0\0\0\0\0";
+    let came = super::transmission::map(&super::transmission::transmission(&md, b"text")).publication;
+    let goes = |context, mcauser| {
+        let policy = treated(Treatment { context, ..Treatment::default() });
+        to_mq(&came, &Sending { mcauser, ..sending(&policy) }, NOW).expect("sent").md.user_identifier.0
+    };
+    assert_eq!(goes(set, ""), md.user_identifier.0);
+    assert_eq!(goes(mcauser, ""), [b' '; 12]);
+    assert_eq!(goes(mcauser, "mqm"), *b"mqm         ", "what came along is not looked at");
 }
 
 #[test]

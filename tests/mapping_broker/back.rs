@@ -44,7 +44,7 @@ impl Returned<'_> {
         let mut publication = publication.clone();
         publication.properties.remove(NUMBER);
         let coding = self.case.envelope.coding;
-        let sending = Sending { policy: &self.case.policy, partner, coding, reply_alias: None };
+        let sending = Sending { policy: &self.case.policy, partner, coding, reply_alias: None, mcauser: "" };
         to_mq(&publication, &sending, now_ms()).map_err(|refused| refused.to_string())
     }
 

@@ -82,7 +82,8 @@ async fn an_arrival_is_confirmed_at_the_reply_queue_in_the_same_unit_of_work() {
     assert!(report.persistent, "as the message was");
     // The sending channel to QM1 will make a report of it for REPLY.Q there.
     let policy = Policy::named("GW");
-    let sending = Sending { policy: &policy, partner: "QM1", coding: Coding::default(), reply_alias: None };
+    let sending =
+        Sending { policy: &policy, partner: "QM1", coding: Coding::default(), reply_alias: None, mcauser: "" };
     let back = to_mq(report, &sending, mqferry::clock::wall_ms()).unwrap();
     assert_eq!(back.xqh.remote_q_name.text(back.coding), "REPLY.Q");
     assert_eq!(back.xqh.remote_q_mgr_name.text(back.coding), "QM1");

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use mqferry::mapping::{
-    BodyMode, Glob, Mapped, MqMessage, Policy, Publication, Route, Sending, Treatment, Value, publish, to_mq,
+    BodyMode, ContextMode, Glob, Mapped, MqMessage, Policy, Publication, Route, Sending, Treatment, Value, publish,
+    to_mq,
 };
 use mqferry::message::{Chars, Coding, Envelope, FieldValue, Md, Mde, Rfh2, Xqh};
 use mqferry::wire::ByteOrder;
@@ -15,8 +16,16 @@ pub const NOW: i64 = 1_795_443_300_000;
 pub const MSG_ID: [u8; 24] = *b"AMQ QM1         \0\x01\x02\x03\xFC\xFD\xFE\xFF";
 pub const MSG_ID_TEXT: &str = "ID:414d5120514d3120202020202020202000010203fcfdfeff";
 
+/// What a route must say so that a message comes back the same, its user too.
+pub fn trusting() -> Treatment {
+    Treatment { context: ContextMode::Set, ..Treatment::default() }
+}
+
+/// A gateway without routes but that it trusts everybody.
 pub fn policy() -> Policy {
-    Policy { aliases: vec!["QM2".into()], ..Policy::named("AMQGW") }
+    let treatment = trusting();
+    let everything = Route { remote_queue: None, remote_qmgr: None, destination: None, treatment };
+    Policy { aliases: vec!["QM2".into()], routes: vec![everything], ..Policy::named("AMQGW") }
 }
 
 pub fn chars<const N: usize>(text: &str) -> Chars<N> {
@@ -89,13 +98,13 @@ pub fn route(remote_queue: &str, destination: &str, body: BodyMode) -> Route {
         remote_queue: Some(Glob::new(remote_queue)),
         remote_qmgr: None,
         destination: destination.parse().ok(),
-        treatment: Treatment { body, ..Treatment::default() },
+        treatment: Treatment { body, ..trusting() },
     }
 }
 
 /// The sending channel to QM1 for messages that come back.
 pub fn sending(policy: &Policy) -> Sending<'_> {
-    Sending { policy, partner: "QM1", coding: Coding::default(), reply_alias: None }
+    Sending { policy, partner: "QM1", coding: Coding::default(), reply_alias: None, mcauser: "" }
 }
 
 /// A publication as a message for MQ.

@@ -1,5 +1,7 @@
 //! A publication's descriptor: MQMD, and the version 2 fields that travel in an MQMDE (mapping rules, sections 2, 4, 6, 7).
 
+use std::borrow::Cow;
+
 use crate::message::constants::{appl_type, expiry, msg_flags, msg_type, persistence};
 use crate::message::{Chars, Coding, Md, MdV2};
 
@@ -12,7 +14,14 @@ use super::view::View;
 /// The descriptor but for Encoding, CodedCharSetId and Format, which the headers decide.
 ///
 /// `now_ms` fills in what an application of the broker's side did not say.
-pub(super) fn descriptor(view: &mut View<'_>, reply: &ReplyTo, broker: &str, coding: Coding, now_ms: i64) -> Md {
+pub(super) fn descriptor(
+    view: &mut View<'_>,
+    reply: &ReplyTo,
+    user: &str,
+    broker: &str,
+    coding: Coding,
+    now_ms: i64,
+) -> Md {
     let publication = view.publication;
     let mut md = Md::new(coding);
     md.report = report(view);
@@ -30,9 +39,7 @@ pub(super) fn descriptor(view: &mut View<'_>, reply: &ReplyTo, broker: &str, cod
     let mut chars = Filler { coding, cut: &mut cut };
     md.reply_to_q = chars.fill("ReplyToQ", &reply.queue);
     md.reply_to_q_mgr = chars.fill("ReplyToQMgr", &reply.qmgr);
-    let user = view.our_text("JMS_IBM_MQMD_UserIdentifier");
-    let user = user.as_deref().or(publication.user_id.as_deref().filter(|_| !view.is_from_mq));
-    md.user_identifier = chars.fill("UserIdentifier", user.unwrap_or_default());
+    md.user_identifier = chars.fill("UserIdentifier", user);
     md.accounting_token = view
         .text("JMS_IBM_MQMD_AccountingToken")
         .and_then(id::unhex)
@@ -56,6 +63,13 @@ pub(super) fn descriptor(view: &mut View<'_>, reply: &ReplyTo, broker: &str, cod
     }
     view.notes.append(&mut cut);
     md
+}
+
+/// The user that the publication says it is from: the one that it had in MQ, or JMSXUserID.
+pub(super) fn said_user<'a>(view: &View<'a>) -> Cow<'a, str> {
+    let publication = view.publication;
+    view.our_text("JMS_IBM_MQMD_UserIdentifier")
+        .unwrap_or_else(|| publication.user_id.as_deref().filter(|_| !view.is_from_mq).unwrap_or_default().into())
 }
 
 /// Fills text fields, and notes what did not fit.

@@ -201,7 +201,8 @@ fn descriptor_piece(
 ) -> Option<Piece> {
     let coding = envelope.coding;
     let notes = view.notes.len();
-    let mut written = descriptor::descriptor(view, reply, &policy.broker, coding, now_ms);
+    let user = descriptor::said_user(view);
+    let mut written = descriptor::descriptor(view, reply, &user, &policy.broker, coding, now_ms);
     view.notes.truncate(notes);
     written.format = Chars::from_text_cut(&envelope.outer_format(), coding);
     let mut out = coding.ccsid().to_be_bytes().to_vec();

@@ -29,7 +29,7 @@ use view::View;
 use super::digest::digest;
 use super::properties::{HOPS, MESSAGE_ID, REPLY_TO};
 use super::raw::{self, Piece, RawHeaders, Stretches};
-use super::{Body, Destination, Policy, Publication, Rfh2Mode, Treatment, Unmappable, Value, hops};
+use super::{Body, ContextMode, Destination, Policy, Publication, Rfh2Mode, Treatment, Unmappable, Value, hops};
 
 /// The sending channel for which a publication is mapped, and what is known beside the publication.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +42,8 @@ pub struct Sending<'a> {
     pub coding: Coding,
     /// Queue name that stands for the publication's temporary reply queue.
     pub reply_alias: Option<&'a str>,
+    /// UserIdentifier of messages whose route does not let them say their own; up to 12 characters, blank if empty.
+    pub mcauser: &'a str,
 }
 
 /// A message as it lies on a transmission queue.
@@ -149,6 +151,20 @@ fn add_ours(view: &mut View<'_>, gateway: &str, always: bool) {
     }
 }
 
+/// The UserIdentifier that the route allows, with a note where it is not the one that the publication says.
+fn user<'a>(view: &mut View<'a>, context: ContextMode, mcauser: &'a str) -> Cow<'a, str> {
+    let said = descriptor::said_user(view);
+    if context == ContextMode::Set || said == mcauser {
+        return said;
+    }
+    if !said.is_empty() {
+        let instead = if mcauser.is_empty() { "it is blank".to_owned() } else { format!("it is {mcauser:?}") };
+        view.notes
+            .push(format!("UserIdentifier {said:?} is not passed on, {instead}: its route has no context = \"set\""));
+    }
+    mcauser.into()
+}
+
 /// Maps a publication to the message that a sending channel moves. `now_ms`: milliseconds since 1970.
 ///
 /// # Errors
@@ -169,9 +185,14 @@ pub fn to_mq(publication: &Publication, sending: &Sending<'_>, now_ms: i64) -> R
     add_ours(&mut view, &policy.name, target.treatment.rfh2 == Rfh2Mode::Always);
 
     view.notes.extend(jms::class_that_is_lost(&view));
-    let mut md = descriptor::descriptor(&mut view, &reply, &policy.broker, coding, now_ms);
+    let user = user(&mut view, target.treatment.context, sending.mcauser);
+    let mut md = descriptor::descriptor(&mut view, &reply, &user, &policy.broker, coding, now_ms);
     md.expiry = tenths;
+    let allowed = md.user_identifier;
     keep::restore_fields(&mut md, coding, &raw.fields);
+    if target.treatment.context == ContextMode::Mcauser {
+        md.user_identifier = allowed; // whatever came along: an application can have made that up as well
+    }
     let mut described = body::described(&mut view, &target.treatment);
     let body = body_bytes(&mut view, &mut described, &target.treatment, &mut raw)?;
     let headers = all_headers(&mut view, &target, &reply, &policy.broker, &described, raw.headers);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
 use super::super::properties::HOPS;
-use super::super::{Policy, Publication, Sending, Unmappable, Value, shape, to_mq};
+use super::super::{ContextMode, Policy, Publication, Route, Sending, Treatment, Unmappable, Value, shape, to_mq};
 use super::{Explained, First, explain};
 use crate::message::Coding;
 
@@ -52,12 +52,13 @@ pub fn back(
     if is_nowhere {
         publication.destination = super::nowhere().destination;
     }
-    let own = Policy::named(publisher(&publication));
+    let own = Policy { routes: vec![anything()], ..Policy::named(publisher(&publication)) };
     let sending = Sending {
         policy: policy.unwrap_or(&own),
         partner: partner.or_else(|| text(&publication, "JMS_IBM_MQMD_ReplyToQMgr")).unwrap_or("PARTNER"),
         coding: Coding::described(coding.encoding.unwrap_or(273), coding.ccsid.unwrap_or(1208)),
         reply_alias: None,
+        mcauser: "",
     };
     let message = to_mq(&publication, &sending, now_ms)?;
     let bytes = Bytes::from(message.parts().concat());
@@ -75,6 +76,10 @@ pub fn back(
         let note = "this gateway published it and nobody sent it since: a sending channel that took it back would send it round for ever";
         explained.notes.push(note.to_owned());
     }
+    if policy.is_none() && !message.md.user_identifier.is_blank(message.coding) {
+        let note = "UserIdentifier goes so where its route says context = \"set\", else the channel's mcauser: no configuration was given";
+        explained.notes.push(note.to_owned());
+    }
     if is_nowhere {
         explained.notes.push("the publication does not say where it goes: RemoteQName is blank".to_owned());
     }
@@ -82,6 +87,12 @@ pub fn back(
         explained.notes.push("RemoteQMgrName is made up: say --rqmname".to_owned());
     }
     Ok(Back { bytes, explained })
+}
+
+/// The route of a gateway of which nothing is known: it is shown what can come back, and a note tells what that takes.
+fn anything() -> Route {
+    let treatment = Treatment { context: ContextMode::Set, ..Treatment::default() };
+    Route { remote_queue: None, remote_qmgr: None, destination: None, treatment }
 }
 
 /// The gateway that published it last.
