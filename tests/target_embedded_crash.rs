@@ -40,7 +40,7 @@ async fn child_that_writes_until_it_dies() {
         }
         match unit.commit(record(luwid(last), numbers)).await {
             Outcome::Committed => last += BATCH,
-            Outcome::RolledBack(error) => return println!("rolledback {error}"),
+            Outcome::RolledBack(error) | Outcome::Refused(error) => return println!("rolledback {error}"),
             Outcome::InDoubt(error) => return println!("indoubt {error}"),
         }
         println!("committed {last}");

@@ -11,11 +11,15 @@ use crate::admin::status::Substate;
 use crate::channel::{Input, MessageFrame, Output, Stopped, SyncRecord};
 use crate::mapping::reports::{self, Event};
 use crate::mapping::{Mapped, Original, Publication, reason};
-use crate::target::{Outcome, Target, Unit};
+use crate::target::{Answers, Outcome, Target, Unit};
 use crate::wire::{Luwid, StatusCode};
 
 /// What the target has to answer for.
 pub(super) const STAGED: &str = "messages of the batch";
+
+/// After something was refused, or there was no memory to keep a batch until its commit, each message's answer is asked for in
+/// so many batches, and then until one passes in which nothing is refused.
+pub(super) const ASKING: u32 = 10;
 
 /// What a batch begins with.
 pub(super) struct Start {
@@ -23,17 +27,19 @@ pub(super) struct Start {
     messages: Vec<(MessageFrame, Option<Room>)>,
     /// The record, if the commit was asked for already.
     commit: Option<SyncRecord>,
+    /// Length of the message that comes next, if there was no room for it.
+    next: Option<usize>,
 }
 
 impl Start {
     /// A first message.
     pub(super) fn message(frame: MessageFrame, room: Option<Room>) -> Self {
-        Self { messages: vec![(frame, room)], commit: None }
+        Self { messages: vec![(frame, room)], commit: None, next: None }
     }
 
     /// No message: the record alone moves on.
     pub(super) fn commit(record: SyncRecord) -> Self {
-        Self { messages: Vec::new(), commit: Some(record) }
+        Self { messages: Vec::new(), commit: Some(record), next: None }
     }
 
     /// LUWID of the batch.
@@ -49,7 +55,7 @@ pub(super) enum Ended {
     Done,
     /// With the channel.
     Stopped(Stopped),
-    /// Rolled back here, to be staged once more in a new unit, message by message.
+    /// Nothing of it is in the target: to be staged once more in a new unit, and each message's answer asked for.
     Again(Start),
 }
 
@@ -58,6 +64,12 @@ pub(super) struct Batch<'i, 'g, T: Target, S, U> {
     pub(super) instance: &'i mut Instance<'g, T, S>,
     pub(super) unit: U,
     pub(super) unsettled: Vec<Unsettled>,
+    /// Settled messages for which the target answers with the commit alone. Their bytes are kept until then.
+    pub(super) kept: Vec<Unsettled>,
+    /// When the target answers for messages.
+    pub(super) answers: Answers,
+    /// The target refused something, or was to take it again.
+    pub(super) refused: bool,
     /// Messages were settled and their bytes given back: the batch can no longer be staged again from here.
     pub(super) given_back: bool,
     pub(super) dead_lettered: u64,
@@ -67,9 +79,12 @@ pub(super) struct Batch<'i, 'g, T: Target, S, U> {
 
 impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
     /// A batch with nothing in it.
-    pub(super) fn new(instance: &'i mut Instance<'g, T, S>, unit: U) -> Self {
+    pub(super) fn new(instance: &'i mut Instance<'g, T, S>, mut unit: U) -> Self {
+        let at_commit = !instance.careful && instance.asking == 0;
+        let answers = unit.answers(if at_commit { Answers::AtCommit } else { Answers::Each });
         let paused = std::time::Duration::ZERO;
-        Self { instance, unit, unsettled: Vec::new(), given_back: false, dead_lettered: 0, paused }
+        let (unsettled, kept) = (Vec::new(), Vec::new());
+        Self { instance, unit, unsettled, kept, answers, refused: false, given_back: false, dead_lettered: 0, paused }
     }
 
     /// Stages what the batch begins with and what follows, until it is committed or given up.
@@ -83,6 +98,12 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
             return self.commit(record).await;
         }
         let mut room = None;
+        if let Some(length) = start.next {
+            match self.room(length).await {
+                Ok(found) => room = found,
+                Err(failed) => return self.fail(failed, None).await,
+            }
+        }
         loop {
             while let Some(output) = self.instance.next_output().await {
                 let step = match output {
@@ -123,6 +144,9 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
     async fn room(&mut self, length: usize) -> Result<Option<Room>, Failed> {
         if let Some(room) = self.instance.gateway.settings.memory.try_room(length) {
             return Ok(Some(room));
+        }
+        if self.answers == Answers::AtCommit && !(self.unsettled.is_empty() && self.kept.is_empty()) {
+            return Err(Failed::Cramped(length));
         }
         self.given_back |= !self.unsettled.is_empty();
         self.settle().await?;
@@ -186,13 +210,25 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
         let commit = self.unit.commit(record.clone());
         let outcome = held_up::wait_for(self.instance, "a commit", Substate::EndBatch, commit).await;
         let took = self.instance.gateway.clock.now().saturating_sub(began);
+        if let Outcome::Refused(error) = &outcome
+            && !self.given_back
+        {
+            tracing::debug!(channel = self.instance.name(), "the batch is staged again, answer by answer: {error}");
+            self.instance.asking = ASKING;
+            return again(self.kept, self.unsettled, Some(record), None);
+        }
         self.instance.committed(&outcome, &record, dead_lettered, took);
         if matches!(outcome, Outcome::Committed) && self.paused.is_zero() {
             self.instance.careful = false;
         }
+        let asking = self.instance.asking;
+        self.instance.asking = if self.refused { asking.max(1) } else { asking.saturating_sub(1) };
         self.instance.handle(match outcome {
             Outcome::Committed => Input::Committed { dlq_used: dead_lettered > 0 },
-            Outcome::RolledBack(error) => Input::RolledBack(StatusCode::BATCH_FAILURE, error.text),
+            // Refused: what is given back cannot be staged again, so the partner sends it again.
+            Outcome::RolledBack(error) | Outcome::Refused(error) => {
+                Input::RolledBack(StatusCode::BATCH_FAILURE, error.text)
+            }
             Outcome::InDoubt(error) => Input::InDoubt(error.text),
         });
         Ended::Done
@@ -207,13 +243,21 @@ impl<'i, 'g, T: Target, S: Stream, U: Unit> Batch<'i, 'g, T, S, U> {
             Failed::CutShort(why) => {
                 self.instance.handle(Input::RolledBack(StatusCode::BATCH_FAILURE, why.to_owned()));
             }
-            Failed::Overtaken => {
-                let messages = self.unsettled.into_iter().filter_map(Unsettled::into_message).collect();
-                return Ended::Again(Start { messages, commit });
+            Failed::Overtaken => return again(self.kept, self.unsettled, commit, None),
+            // Nobody may wait for room who holds some, and what the target has not answered for cannot be given back.
+            Failed::Cramped(length) => {
+                self.instance.asking = ASKING;
+                return again(self.kept, self.unsettled, commit, Some(length));
             }
         }
         Ended::Done
     }
+}
+
+/// Everything of a batch, to be staged once more.
+fn again(kept: Vec<Unsettled>, unsettled: Vec<Unsettled>, commit: Option<SyncRecord>, next: Option<usize>) -> Ended {
+    let messages = kept.into_iter().chain(unsettled).filter_map(Unsettled::into_message).collect();
+    Ended::Again(Start { messages, commit, next })
 }
 
 /// Joins a message's parts, and gives each back as soon as it is copied: the publication's body is then a slice of what is

@@ -61,6 +61,8 @@ pub(crate) struct Instance<'g, T: Target, S> {
     /// Each message waits for its answer before the next is staged: one was overtaken, and no batch has passed since
     /// in which nothing had to be put again.
     pub(super) careful: bool,
+    /// In so many batches each message's answer is asked for, though the next need not wait for it.
+    pub(super) asking: u32,
 }
 
 impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
@@ -86,6 +88,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             told: Told::Nothing,
             retry: MessageRetry::default(),
             careful: false,
+            asking: 0,
         }
     }
 

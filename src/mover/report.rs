@@ -47,7 +47,7 @@ impl<T: Target, S: Stream> Instance<'_, T, S> {
                 self.gateway.settings.health.target(Ok(()));
                 self.tell(|status| status.committed(record, dead_lettered));
             }
-            target::Outcome::RolledBack(error) => {
+            target::Outcome::RolledBack(error) | target::Outcome::Refused(error) => {
                 self.gateway.settings.health.target(Err(error.text.clone()));
                 self.tell(|status| status.rolled_back(&error.text));
             }

@@ -21,7 +21,7 @@ use crate::channel::{Definition, MessageFrame};
 use crate::mapping::reports::{self, Event};
 use crate::mapping::{self, Destination, Mapped, Original, Publication, reason};
 use crate::message::{BrokenEnvelope, Envelope};
-use crate::target::{Refusal, Target, TargetError, Unit};
+use crate::target::{Answers, Refusal, Target, TargetError, Unit};
 use crate::wire::ByteOrder;
 
 /// A staged message that the target has not yet answered for. Its bytes are kept: a refusal needs them again.
@@ -119,6 +119,8 @@ pub(super) enum Failed {
     CutShort(&'static str),
     /// A message that is to be put again was overtaken by later ones.
     Overtaken,
+    /// There is no room for the next message, of so many bytes, and what the batch holds cannot be given back before its commit.
+    Cramped(usize),
 }
 
 impl From<TargetError> for Failed {
@@ -135,11 +137,16 @@ impl<T: Target, S: Stream, U: Unit> Batch<'_, '_, T, S, U> {
             let refused = held_up::wait_for(self.instance, STAGED, Substate::MqPut, self.unit.settle()).await?;
             if refused.is_empty() {
                 let settled = std::mem::take(&mut self.unsettled);
-                if self.report_on(&settled).await? {
+                let told = self.report_on(&settled).await;
+                if self.answers == Answers::AtCommit {
+                    self.kept.extend(settled);
+                }
+                if told? {
                     return Ok(());
                 }
                 continue;
             }
+            self.refused = true;
             let mut again = Vec::new();
             for (index, refusal) in &refused {
                 if self.has_expired(*index) {

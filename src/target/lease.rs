@@ -266,6 +266,11 @@ impl<D> Lease<D> {
         }
     }
 
+    /// The transaction that was to take the held record was rolled back: it is held as before.
+    pub(super) fn put_back(&mut self, delivery: D) {
+        self.held = Held::Delivered(delivery);
+    }
+
     /// Text of the record that replaces the held one.
     pub(super) fn successor(&self, sync: &SyncRecord) -> String {
         self.text(Some(sync.clone()))

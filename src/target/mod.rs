@@ -101,6 +101,13 @@ pub trait Claim: Send + 'static {
 /// One unit of work: publications that become visible together with the record, or not at all.
 /// Dropping it without a commit rolls it back.
 pub trait Unit {
+    /// When the target is to answer for what is staged from here on; gives when it will. Before this is called, and with
+    /// most targets always, that is [`Answers::Each`].
+    fn answers(&mut self, when: Answers) -> Answers {
+        let _ = when;
+        Answers::Each
+    }
+
     /// Hands over one publication. It may be sent ahead of its answer: refusals come out of [`Unit::settle`].
     /// `index` is the caller's own number for it.
     ///
@@ -109,8 +116,8 @@ pub trait Unit {
     fn stage(&mut self, index: usize, publication: Publication)
     -> impl Future<Output = Result<(), TargetError>> + Send;
 
-    /// Waits until every staged publication is answered; gives those that the target refused, which
-    /// concern themselves alone and leave the unit usable.
+    /// Waits until every staged publication is answered that has to be ([`Answers::Each`]); gives those that the target
+    /// refused, which concern themselves alone and leave the unit usable.
     ///
     /// # Errors
     /// When the unit as a whole is lost.
@@ -124,11 +131,24 @@ pub trait Unit {
     fn rollback(self) -> impl Future<Output = ()> + Send;
 }
 
+/// When a target answers for a publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// Before [`Unit::settle`] returns: what it does not tell as refused is taken.
+    Each,
+    /// With the commit, all at once: fast, but a refusal of one is then [`Outcome::Refused`] for all, and does not tell which. The
+    /// caller keeps what it staged until the commit is answered.
+    AtCommit,
+}
+
 /// What became of a unit of work.
 #[derive(Debug)]
 pub enum Outcome {
     /// The target has all of it.
     Committed,
+    /// The target has none of it, for it refused something that was staged under [`Answers::AtCommit`]. The claim is as
+    /// good as before: stage all of it again in a new unit under [`Answers::Each`], which tells what is refused.
+    Refused(TargetError),
     /// The target has none of it.
     RolledBack(TargetError),
     /// Nobody can say but the record: the claim is finished; claim again and read.

@@ -3,13 +3,15 @@
 
 use mqferry::mapping::publication::{Entry, Value};
 use mqferry::mapping::{Body, Destination, Publication};
-use mqferry::target::{Claim, Claimed, OpenWireTarget, Outcome, Target, Unit};
+use mqferry::target::{Answers, Claim, Claimed, OpenWireTarget, Outcome, Target, Unit};
 
-use crate::real_target::{OpenWire, Protocol};
+use crate::real_target::{OpenWire, Protocol, ours};
 use crate::same::assert_same;
 use crate::support::broker::Broker;
 use crate::support::jms::{Client, receive};
-use crate::target_contract::{key, luwid, publication, record};
+use crate::target_contract::{
+    a_refusal_at_the_commit_leaves_nothing_and_the_claim_as_it_was, expected, key, luwid, publication, record,
+};
 
 async fn publish(target: &OpenWireTarget, publications: Vec<Publication>) {
     let Claimed::Ours(mut claim) = target.claim(&key("INTEROP")).await.unwrap() else { panic!("held") };
@@ -116,6 +118,14 @@ async fn other_versions_of_the_broker_make_the_same_of_it() {
     for version in ["5.18.6", "6.1.8", "6.3.1"] {
         let broker = Broker::builder().version(version).start();
         both_clients_see_what_was_meant(&broker).await;
+        let mut claim = ours(&OpenWire::target(&broker.openwire_url(), None), "AT.COMMIT").await;
+        let nowhere = "temp-queue://ID:nobody-1-2-3:4:5".parse().unwrap();
+        let answers = a_refusal_at_the_commit_leaves_nothing_and_the_claim_as_it_was(&mut claim, &nowhere).await;
+        assert_eq!(answers, Answers::AtCommit, "{version}: {}", broker.log());
+        claim.release().await;
+        let seen = receive(Client::ActiveMq, &broker, "CONTRACT.AT.COMMIT").with("count", 4).messages();
+        let seen: Vec<_> = seen.into_iter().map(|message| (message.id.unwrap(), message.text.unwrap())).collect();
+        assert_eq!(seen, expected([10, 1, 3, 4]), "{version}");
         assert!(broker.log().contains(&format!("Apache ActiveMQ {version} ")), "{}", broker.log());
     }
 }

@@ -25,6 +25,7 @@ pub struct BrokerBuilder {
     networks: String,
     broker_name: String,
     memory: Option<u64>,
+    forgives: bool,
 }
 
 #[derive(Clone)]
@@ -69,6 +70,7 @@ impl Default for BrokerBuilder {
             networks: String::new(),
             broker_name: "test".into(),
             memory: None,
+            forgives: false,
         }
     }
 }
@@ -186,6 +188,12 @@ impl BrokerBuilder {
         self
     }
 
+    /// Lets a transaction be committed of which a message was refused that asked for no answer.
+    pub fn forgives_what_was_not_asked(mut self) -> Self {
+        self.forgives = true;
+        self
+    }
+
     /// The configuration file. Connectors that have no port yet ask the system for one.
     pub(super) fn xml(&self, data: &Path, ports: &BTreeMap<String, u16>) -> String {
         format!(
@@ -194,7 +202,7 @@ impl BrokerBuilder {
   xsi:schemaLocation="http://www.springframework.org/schema/beans http://www.springframework.org/schema/beans/spring-beans.xsd
   http://activemq.apache.org/schema/core http://activemq.apache.org/schema/core/activemq-core.xsd">
 <broker xmlns="http://activemq.apache.org/schema/core" brokerName="{name}" useJmx="false" persistent="true"
-  schedulerSupport="false" useShutdownHook="false">
+  schedulerSupport="false" useShutdownHook="false" rollbackOnlyOnAsyncException="{asked}">
 <destinationPolicy><policyMap><policyEntries>{policies}</policyEntries></policyMap></destinationPolicy>
 <persistenceAdapter>
   <kahaDB directory="{data}" journalDiskSyncStrategy="always">
@@ -215,6 +223,7 @@ impl BrokerBuilder {
             ssl = self.tls.as_ref().map(ssl_xml).unwrap_or_default(),
             usage = self.usage_xml(),
             name = self.broker_name,
+            asked = !self.forgives,
             networks = self.networks,
             connectors = self.connectors_xml(ports),
         )

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use mqferry::channel::record::{ChannelKey, MessageName, SyncRecord};
 use mqferry::mapping::{Body, Destination, Publication};
-use mqferry::target::{Claim, Claimed, Outcome, Target, Unit};
+use mqferry::target::{Answers, Claim, Claimed, Outcome, Target, Unit};
 use mqferry::wire::Luwid;
 
 /// The target under test, and what only its test file can know.
@@ -51,6 +51,13 @@ pub(crate) async fn contract<F: Fixture>(fixture: &F) {
     nothing_shows_before_the_commit_nor_after_rollback_or_drop(fixture).await;
     one_holder_at_a_time(fixture).await;
     a_refusal_concerns_one_publication_alone(fixture).await;
+    let mut holder = claim(fixture, &fixture.target().await, &key("AT.COMMIT")).await;
+    let answers =
+        a_refusal_at_the_commit_leaves_nothing_and_the_claim_as_it_was(&mut holder, &fixture.refused().await).await;
+    holder.release().await;
+    if answers == Answers::AtCommit {
+        assert_eq!(fixture.published(&queue("AT.COMMIT"), 4).await, expected([10, 1, 3, 4]));
+    }
     two_channels_do_not_wait_for_each_other(fixture).await;
     a_lost_answer_leaves_both_or_neither(fixture).await;
 }
@@ -262,6 +269,60 @@ async fn a_refusal_concerns_one_publication_alone<F: Fixture>(fixture: &F) {
     assert_eq!(fixture.published(&elsewhere, 1).await, expected([2]));
 }
 
+/// A target that answers for a batch with its commit alone: a batch with a message that it refuses leaves nothing, as often
+/// as it is tried, and the claim goes on to stage it message by message. Four messages are then in queue `AT.COMMIT`, in
+/// the order 10, 1, 3, 4. Others do nothing here.
+pub(crate) async fn a_refusal_at_the_commit_leaves_nothing_and_the_claim_as_it_was<C: Claim>(
+    holder: &mut C,
+    refused: &Destination,
+) -> Answers {
+    let queue = queue("AT.COMMIT");
+    let mut unit = holder.begin(luwid(1)).await.unwrap();
+    if unit.answers(Answers::AtCommit) == Answers::Each {
+        unit.rollback().await;
+        return Answers::Each;
+    }
+    unit.stage(0, publication(&queue, 10)).await.unwrap();
+    assert_eq!(unit.settle().await.unwrap(), []);
+    assert!(matches!(unit.commit(record(luwid(1), [10])).await, Outcome::Committed));
+    for round in 0..3u32 {
+        let mut unit = holder.begin(luwid(2)).await.unwrap();
+        assert_eq!(unit.answers(Answers::AtCommit), Answers::AtCommit);
+        unit.stage(0, publication(&queue, 1)).await.unwrap();
+        unit.stage(1, publication(refused, 2)).await.unwrap();
+        // Enough to be on the wire long before the commit, too.
+        let more = if round == 1 { 200 } else { 1 };
+        for index in 0..more {
+            unit.stage(2 + index, publication(&queue, 3)).await.unwrap();
+        }
+        assert_eq!(unit.settle().await.unwrap(), [], "nothing is told before the commit");
+        let outcome = unit.commit(record(luwid(2), 1..4)).await;
+        assert!(matches!(&outcome, Outcome::Refused(error) if error.retry), "{outcome:?}");
+        assert_eq!(holder.record(), Some(&record(luwid(1), [10])));
+    }
+    let mut unit = holder.begin(luwid(2)).await.unwrap();
+    for (index, destination) in [&queue, refused, &queue].into_iter().enumerate() {
+        unit.stage(index, publication(destination, 1 + index as u32)).await.unwrap();
+    }
+    let refusals = unit.settle().await.unwrap();
+    assert_eq!(refusals.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [1], "{refusals:?}");
+    assert!(matches!(unit.commit(record(luwid(2), 1..4)).await, Outcome::Committed));
+    // And at full speed again; a unit that is given up leaves nothing either way.
+    for (number, staged) in [(90, 1), (91, 200)] {
+        let mut unit = holder.begin(luwid(3)).await.unwrap();
+        unit.answers(Answers::AtCommit);
+        for index in 0..staged {
+            unit.stage(index, publication(&queue, number)).await.unwrap();
+        }
+        if staged == 1 { drop(unit) } else { unit.rollback().await }
+    }
+    let mut unit = holder.begin(luwid(3)).await.unwrap();
+    unit.answers(Answers::AtCommit);
+    unit.stage(0, publication(&queue, 4)).await.unwrap();
+    assert!(matches!(unit.commit(record(luwid(3), [4])).await, Outcome::Committed));
+    Answers::AtCommit
+}
+
 async fn two_channels_do_not_wait_for_each_other<F: Fixture>(fixture: &F) {
     let target = fixture.target().await;
     let both = async {
@@ -296,6 +357,7 @@ async fn a_lost_answer_leaves_both_or_neither<F: Fixture>(fixture: &F) {
         let new = record(luwid(round), first..first + 5);
         let outcome = match holder.begin(luwid(round)).await {
             Ok(mut unit) => {
+                unit.answers(if round % 2 == 1 { Answers::AtCommit } else { Answers::Each });
                 for number in first..first + 5 {
                     unit.stage(number as usize, publication(&queue, number)).await.unwrap();
                 }
@@ -314,7 +376,9 @@ async fn a_lost_answer_leaves_both_or_neither<F: Fixture>(fixture: &F) {
         }
         match outcome {
             Some(Outcome::Committed) => assert!(kept, "round {round}: answered committed, but the record is old"),
-            Some(Outcome::RolledBack(error)) => assert!(!kept, "round {round}: answered {error}, but it is there"),
+            Some(Outcome::RolledBack(error) | Outcome::Refused(error)) => {
+                assert!(!kept, "round {round}: answered {error}, but it is there")
+            }
             Some(Outcome::InDoubt(_)) | None => {}
         }
         let there = fixture.published(&queue, if kept { 5 } else { 0 }).await;

@@ -138,7 +138,7 @@ async fn a_full_store_refuses_with_queue_full_and_nothing_is_lost() {
         }
         match unit.commit(record(luwid(batch), batch..batch + 1)).await {
             Outcome::Committed => kept += 1,
-            Outcome::RolledBack(error) => {
+            Outcome::RolledBack(error) | Outcome::Refused(error) => {
                 full = Some(mqferry::target::Refusal { reason: 2053, text: error.text });
                 break;
             }

@@ -197,7 +197,7 @@ async fn a_full_store_refuses_with_queue_full_and_nothing_is_lost() {
         match unit.commit(record(luwid(batch), batch..batch + 1)).await {
             Outcome::Committed => kept += 1,
             // The record's own place was the one too many; nothing of the batch is kept.
-            Outcome::RolledBack(error) | Outcome::InDoubt(error) => {
+            Outcome::RolledBack(error) | Outcome::Refused(error) | Outcome::InDoubt(error) => {
                 full = Some((2053, error.text));
                 break;
             }
@@ -234,7 +234,7 @@ async fn a_broker_that_holds_its_answers_back_slows_us_and_ends_in_bounded_time(
         }
         match within(Duration::from_secs(60), "a commit", unit.commit(record(luwid(batch), batch..batch + 1))).await {
             Outcome::Committed => kept += 4,
-            Outcome::RolledBack(error) | Outcome::InDoubt(error) => {
+            Outcome::RolledBack(error) | Outcome::Refused(error) | Outcome::InDoubt(error) => {
                 slow = Some((error, began.elapsed()));
                 break;
             }

@@ -13,7 +13,7 @@ use mqferry::target::openwire::codec::{
     Command, ConnectionId, ConnectionInfo, Content, Frame, Frames, Message, ProducerInfo, SessionInfo, TransactionInfo,
     TransactionType, Version, WireFormatInfo,
 };
-use mqferry::target::{Claim, Outcome, Unit};
+use mqferry::target::{Answers, Claim, Outcome, Unit};
 
 use super::real_target::{OpenWire, Protocol as _, ours};
 use super::support::broker::Broker;
@@ -58,6 +58,7 @@ async fn lose(broker: &mut Broker, loss: Loss) {
     assert!(matches!(unit.commit(record(luwid(1), 1..2)).await, Outcome::Committed));
 
     let mut unit = claim.begin(luwid(2)).await.unwrap();
+    assert_eq!(unit.answers(Answers::AtCommit), Answers::AtCommit);
     unit.stage(0, publication(&queue(&clause), 2)).await.unwrap();
     assert_eq!(unit.settle().await.unwrap(), []);
     armed.store(true, Ordering::SeqCst);
@@ -193,4 +194,23 @@ async fn a_message_refused_unasked_makes_the_broker_refuse_the_commit() {
     });
     assert!(refused.is_err(), "a refused message");
     assert_eq!(broker.depth("CONTRACT.UNASKED"), 2, "those of the first transaction, and nothing of the second");
+}
+
+/// There a message might be lost in silence, so each one's answer is waited for; and what it refuses is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_forgives_what_was_not_asked_is_found_out() {
+    let mut broker = Broker::builder().forgives_what_was_not_asked().start();
+    let target = OpenWire::target(&broker.openwire_url(), None);
+    for batch in 1..3u32 {
+        let mut claim = ours(&target, "FORGIVES").await;
+        let mut unit = claim.begin(luwid(batch)).await.unwrap();
+        assert_eq!(unit.answers(Answers::AtCommit), Answers::Each);
+        unit.stage(0, publication(&"temp-queue://ID:nobody-1-2-3:4:5".parse().unwrap(), 1)).await.unwrap();
+        unit.stage(1, publication(&queue("FORGIVES"), 2)).await.unwrap();
+        let refusals = unit.settle().await.unwrap();
+        assert_eq!(refusals.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [0], "{refusals:?}");
+        assert!(matches!(unit.commit(record(luwid(batch), 1..3)).await, Outcome::Committed));
+        claim.release().await;
+    }
+    assert_eq!(broker.depth("CONTRACT.FORGIVES"), 2);
 }

@@ -3,12 +3,13 @@
 //! Commands may be sent ahead of their answers; an answer is matched by the command's id. No wait is without a limit, and
 //! each also ends when the connection does.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
@@ -16,7 +17,7 @@ use super::codec::{
     Agreed, Command, ConnectionId, ConnectionInfo, EncodeError, Frame, Frames, MessageDispatch, Primitive, RemoveInfo,
     ShutdownInfo, Structure, Throwable, WireFormatInfo,
 };
-use super::driver::{Driver, End, Order, Silence};
+use super::driver::{Driver, End, Heard, Order, Silence};
 use super::refusal;
 use crate::target::address::Endpoint;
 use crate::target::failover::Refused;
@@ -27,6 +28,10 @@ use crate::target::{Side, TargetError};
 
 /// Limit for the closing handshake, after which the socket is cut.
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Bytes without an answer to come that may wait to be written. A broker that holds us up reads no more, and so the channel
+/// waits, and our memory is bounded.
+const UNWRITTEN: u32 = 8 * 1024 * 1024;
 
 /// What a connection may have to take in.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +59,8 @@ pub(super) struct Connection {
     last_command: AtomicI32,
     orders: mpsc::UnboundedSender<Order>,
     ended: watch::Receiver<Option<End>>,
+    heard: Arc<Heard>,
+    room: Arc<Semaphore>,
     cut: CancellationToken,
 }
 
@@ -108,23 +115,70 @@ impl Connection {
         u64::try_from(self.agreed.max_frame_size).ok().filter(|size| (1..=u64::from(u32::MAX)).contains(size))
     }
 
-    /// A command as bytes, with an id of its own.
-    fn encode(&self, command: Command, asking: bool) -> Result<(i32, BytesMut), EncodeError> {
+    /// What the broker calls itself; another name after each start. None if it has not said yet.
+    pub(super) fn broker_id(&self) -> Option<Arc<str>> {
+        self.heard.broker_id.get().cloned()
+    }
+
+    /// The last complaint about a command that wanted no answer; told once.
+    pub(super) fn complaint(&self) -> Option<String> {
+        self.heard.complaint()
+    }
+
+    /// Writes a command behind `bytes`, with an id of its own, which it gives.
+    ///
+    /// When it cannot be written `bytes` are as they were.
+    pub(super) fn put(
+        &self,
+        command: impl Into<Command>,
+        asking: bool,
+        bytes: &mut BytesMut,
+    ) -> Result<i32, EncodeError> {
         let command_id = self.last_command.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        let command = command.into();
         let content = match &command {
             Command::Message(message) => message.content.as_ref().map_or(0, bytes::Bytes::len),
             _ => 0,
         };
-        let mut bytes = BytesMut::with_capacity(content + 512);
+        bytes.reserve(content + 512);
         let frame = Frame { command_id, response_required: asking, command };
-        frame.encode(self.agreed.version, &mut bytes)?;
-        Ok((command_id, bytes))
+        frame.encode(self.agreed.version, bytes)?;
+        Ok(command_id)
     }
 
     /// A command that will ask for an answer, ready to be sent: its bytes can be counted first.
     pub(super) fn ready(&self, command: impl Into<Command>) -> Result<Ready, EncodeError> {
-        let (command_id, bytes) = self.encode(command.into(), true)?;
-        Ok(Ready { command_id, bytes })
+        let mut bytes = BytesMut::new();
+        self.ready_behind(command, &mut bytes)
+    }
+
+    /// The same, to be sent together with the frames in `before`, which want no answers.
+    pub(super) fn ready_behind(
+        &self,
+        command: impl Into<Command>,
+        before: &mut BytesMut,
+    ) -> Result<Ready, EncodeError> {
+        let command_id = self.put(command, true, before)?;
+        Ok(Ready { command_id, bytes: before.split() })
+    }
+
+    /// Sends frames that want no answers, once enough of what was sent this way before has left; waits `limit` at most.
+    pub(super) async fn send(&self, bytes: BytesMut, doing: &str, limit: Duration) -> Result<(), TargetError> {
+        if self.has_ended() {
+            return Err(self.lost_while(doing).await);
+        }
+        let size = u32::try_from(bytes.len()).unwrap_or(UNWRITTEN).min(UNWRITTEN);
+        let room = match self.room.clone().try_acquire_many_owned(size) {
+            Ok(room) => room,
+            Err(_) => match tokio::time::timeout(limit, self.room.clone().acquire_many_owned(size)).await {
+                Ok(Ok(room)) => room,
+                // It is never closed.
+                Ok(Err(_)) => return Err(self.lost_while(doing).await),
+                Err(_) => return Err(self.late(doing, limit)),
+            },
+        };
+        let _ = self.orders.send(Order::Tell(bytes, Some(room)));
+        Ok(())
     }
 
     /// Sends what is ready.
@@ -142,12 +196,13 @@ impl Connection {
 
     /// Sends a command that wants no answer. Its failure ends the connection, and with it the transaction.
     pub(super) fn tell(&self, command: impl Into<Command>) -> Result<(), TargetError> {
-        let (_, bytes) = self.encode(command.into(), false).map_err(|error| self.unwritable(&error))?;
-        let _ = self.orders.send(Order::Tell(bytes));
+        let mut bytes = BytesMut::new();
+        self.put(command, false, &mut bytes).map_err(|error| self.unwritable(&error))?;
+        let _ = self.orders.send(Order::Tell(bytes, None));
         Ok(())
     }
 
-    fn unwritable(&self, error: &EncodeError) -> TargetError {
+    pub(super) fn unwritable(&self, error: &EncodeError) -> TargetError {
         TargetError { side: Side::Ours, text: format!("{}: {error}", self.broker), retry: false }
     }
 
@@ -269,10 +324,12 @@ async fn open_unbounded(
     let (delivered, deliveries) = mpsc::channel(settings.intake.messages);
     let (end, ended) = watch::channel(None);
     let cut = CancellationToken::new();
-    let driver = Driver::new(stream, frames, buffer, agreed.version, silence, delivered);
+    let heard = Arc::new(Heard::default());
+    let driver = Driver::new(stream, frames, buffer, agreed.version, silence, delivered, heard.clone());
     tokio::spawn(driver.run(ordered, cut.clone(), end));
     let broker = endpoint.to_string();
-    let connection = Connection { id, agreed, broker, provider, last_command: AtomicI32::new(0), orders, ended, cut };
+    let (last_command, room) = (AtomicI32::new(0), Arc::new(Semaphore::new(UNWRITTEN as usize)));
+    let connection = Connection { id, agreed, broker, provider, last_command, orders, ended, heard, room, cut };
     connection.log_in(settings, endpoint, client_id).await?;
     Ok((connection, deliveries))
 }

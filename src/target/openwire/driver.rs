@@ -5,12 +5,13 @@
 //! ordered is bounded by those who order, and what comes in by the broker's window and by the largest frame.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -30,8 +31,8 @@ const LOOK: Duration = Duration::from_secs(60);
 /// What a connection's task is told.
 #[derive(Debug)]
 pub(super) enum Order {
-    /// Send this; nobody waits for an answer.
-    Tell(BytesMut),
+    /// Send this; nobody waits for an answer. The room that it takes is given back when it has left.
+    Tell(BytesMut, Option<OwnedSemaphorePermit>),
     /// Send this command; its answer goes there.
     Ask(i32, BytesMut, oneshot::Sender<Result<(), Throwable>>),
     /// Write what is left, and end.
@@ -47,6 +48,21 @@ pub(super) struct End {
 impl End {
     fn new(text: impl Into<String>) -> Self {
         Self { text: text.into() }
+    }
+}
+
+/// What the broker said of its own accord.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    complaint: Mutex<Option<String>>,
+    /// The broker's own name, which it makes anew at each start.
+    pub(super) broker_id: OnceLock<Arc<str>>,
+}
+
+impl Heard {
+    /// The last complaint about a command that wanted no answer; told once.
+    pub(super) fn complaint(&self) -> Option<String> {
+        self.complaint.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -71,11 +87,20 @@ pub(super) struct Driver {
 struct Wire {
     frames: Frames,
     incoming: BytesMut,
-    outgoing: VecDeque<BytesMut>,
+    outgoing: VecDeque<Chunk>,
     version: Version,
     waiting: HashMap<i32, oneshot::Sender<Result<(), Throwable>>>,
     delivered: mpsc::Sender<Box<MessageDispatch>>,
+    heard: Arc<Heard>,
+    /// The broker has answered something, so we are in.
+    let_in: bool,
     last_command: i32,
+}
+
+/// Frames that are written together, and the room that they take until then.
+struct Chunk {
+    bytes: BytesMut,
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Driver {
@@ -87,6 +112,7 @@ impl Driver {
         version: Version,
         silence: Silence,
         delivered: mpsc::Sender<Box<MessageDispatch>>,
+        heard: Arc<Heard>,
     ) -> Self {
         let (reader, writer) = tokio::io::split(stream);
         let wire = Wire {
@@ -96,6 +122,8 @@ impl Driver {
             version,
             waiting: HashMap::new(),
             delivered,
+            heard,
+            let_in: false,
             last_command: 0,
         };
         Self { reader, writer, wire, silence }
@@ -143,7 +171,10 @@ impl Driver {
             tokio::select! {
                 biased;
                 read = reader.read_buf(&mut wire.incoming) => match read {
-                    Ok(0) => return End::new("the broker closed the connection"),
+                    Ok(0) => return End::new(match wire.heard.complaint() {
+                        Some(why) => format!("the broker closed the connection: {why}"),
+                        None => "the broker closed the connection".to_owned(),
+                    }),
                     Ok(_) => {
                         read_at = Instant::now();
                         if let Err(end) = wire.take_in() {
@@ -181,14 +212,14 @@ impl Driver {
 }
 
 /// Writes some of what is to be written; where nothing is, sees that all of it has left.
-async fn write(writer: &mut WriteHalf<Stream>, outgoing: &mut VecDeque<BytesMut>) -> std::io::Result<()> {
+async fn write(writer: &mut WriteHalf<Stream>, outgoing: &mut VecDeque<Chunk>) -> std::io::Result<()> {
     let Some(chunk) = outgoing.front_mut() else {
         return writer.flush().await;
     };
-    if writer.write_buf(chunk).await? == 0 {
+    if writer.write_buf(&mut chunk.bytes).await? == 0 {
         return Err(std::io::ErrorKind::WriteZero.into());
     }
-    if !chunk.has_remaining() {
+    if !chunk.bytes.has_remaining() {
         outgoing.pop_front();
     }
     Ok(())
@@ -197,16 +228,16 @@ async fn write(writer: &mut WriteHalf<Stream>, outgoing: &mut VecDeque<BytesMut>
 impl Wire {
     /// Bytes that are to be written, as far as it matters: one large frame is always let pass.
     fn unwritten(&self) -> usize {
-        self.outgoing.iter().map(BytesMut::len).sum()
+        self.outgoing.iter().map(|chunk| chunk.bytes.len()).sum()
     }
 
     /// Carries an order out; whether it was the last.
     fn order(&mut self, order: Order) -> bool {
         match order {
-            Order::Tell(bytes) => self.write(bytes),
+            Order::Tell(bytes, room) => self.write(bytes, room),
             Order::Ask(command_id, bytes, answer) => {
                 self.waiting.insert(command_id, answer);
-                self.write(bytes);
+                self.write(bytes, None);
             }
             Order::Close => return true,
         }
@@ -214,10 +245,16 @@ impl Wire {
     }
 
     /// Puts a frame behind those to be written, small ones together.
-    fn write(&mut self, bytes: BytesMut) {
+    fn write(&mut self, bytes: BytesMut, room: Option<OwnedSemaphorePermit>) {
         match self.outgoing.back_mut() {
-            Some(last) if last.len() + bytes.len() <= TOGETHER => last.extend_from_slice(&bytes),
-            _ => self.outgoing.push_back(bytes),
+            Some(last) if last.bytes.len() + bytes.len() <= TOGETHER => {
+                last.bytes.extend_from_slice(&bytes);
+                match (&mut last.room, room) {
+                    (Some(taken), Some(room)) => taken.merge(room),
+                    (taken, room) => *taken = taken.take().or(room),
+                }
+            }
+            _ => self.outgoing.push_back(Chunk { bytes, room }),
         }
     }
 
@@ -227,7 +264,7 @@ impl Wire {
         let frame = Frame { command_id: self.last_command, response_required, command: command.into() };
         let mut bytes = BytesMut::new();
         if frame.encode(self.version, &mut bytes).is_ok() {
-            self.write(bytes);
+            self.write(bytes, None);
         }
     }
 
@@ -243,6 +280,7 @@ impl Wire {
     fn received(&mut self, frame: Frame) -> Result<(), End> {
         let Frame { command_id, response_required, command } = frame;
         if let Some(asked) = command.answers() {
+            self.let_in = true;
             let answer = match command {
                 Command::ExceptionResponse(refused) => Err(refused.throwable()),
                 _ => Ok(()),
@@ -268,14 +306,25 @@ impl Wire {
             }
             Command::ConnectionError(error) => {
                 let why = error.exception.unwrap_or_default();
-                return Err(End::new(format!("the broker ended it: {why}")));
+                if !self.let_in {
+                    return Err(End::new(format!("the broker ended it: {why}")));
+                }
+                // A command that wanted no answer was refused; the connection lives. What that means for a transaction its
+                // commit tells.
+                tracing::debug!(%why, "the broker complains");
+                *self.heard.complaint.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.to_string());
             }
             Command::ConnectionControl(control) if control.close || control.exit => {
                 return Err(End::new("the broker asks its clients to leave"));
             }
+            Command::BrokerInfo(info) => {
+                if let Some(id) = info.broker_id {
+                    let _ = self.heard.broker_id.set(id.value);
+                }
+            }
             // Others to connect to are not listened to: the lease on a channel is per broker, so only those of the
             // configured list count.
-            Command::ConnectionControl(_) | Command::BrokerInfo(_) | Command::WireFormatInfo(_) => {}
+            Command::ConnectionControl(_) | Command::WireFormatInfo(_) => {}
             Command::ShutdownInfo(_) => return Err(End::new("the broker is shutting down")),
             Command::ConsumerControl(control) if control.close => {
                 return Err(End::new("the broker closed our consumer"));
@@ -309,6 +358,8 @@ mod tests {
             version: Version::NEWEST,
             waiting: HashMap::new(),
             delivered,
+            heard: Arc::default(),
+            let_in: false,
             last_command: 0,
         };
         (wire, deliveries)
@@ -319,7 +370,7 @@ mod tests {
         let (mut wire, _deliveries) = wire();
         frame.encode(Version::NEWEST, &mut wire.incoming).unwrap();
         wire.take_in().map_err(|end| end.text)?;
-        let mut bytes: BytesMut = wire.outgoing.iter().flat_map(|chunk| chunk.iter().copied()).collect();
+        let mut bytes: BytesMut = wire.outgoing.iter().flat_map(|chunk| chunk.bytes.iter().copied()).collect();
         let mut frames = Frames::new(1 << 20);
         let mut said = Vec::new();
         while let Some(frame) = frames.next(&mut bytes).unwrap() {
@@ -363,7 +414,30 @@ mod tests {
         assert!(said(Frame::new(1, closed)).unwrap_err().contains("closed our consumer"));
         let why = Throwable { class: Some("javax.jms.JMSException".into()), message: Some("two\nlines".into()) };
         let error = ConnectionError { exception: Some(why), connection_id: None };
-        assert_eq!(said(Frame::new(1, error)).unwrap_err(), "the broker ended it: JMSException: two lines");
+        let error = Frame::new(1, error);
+        assert_eq!(said(error.clone()).unwrap_err(), "the broker ended it: JMSException: two lines");
+
+        // Once we are in it is about a command that wanted no answer.
+        let (mut wire, _deliveries) = wire();
+        for frame in [Frame::new(1, Response { correlation_id: 1 }), error] {
+            frame.encode(Version::NEWEST, &mut wire.incoming).unwrap();
+        }
+        wire.take_in().map_err(|end| end.text).unwrap();
+        assert_eq!(wire.heard.complaint().as_deref(), Some("JMSException: two lines"));
+        assert_eq!(wire.heard.complaint(), None, "told once");
+    }
+
+    #[test]
+    fn room_is_given_back_when_the_bytes_have_left() {
+        let (mut wire, _deliveries) = wire();
+        let room = Arc::new(tokio::sync::Semaphore::new(100));
+        for _ in 0..2 {
+            let permit = room.clone().try_acquire_many_owned(40).unwrap();
+            wire.order(Order::Tell(BytesMut::from(&[0; 40][..]), Some(permit)));
+        }
+        assert_eq!((wire.outgoing.len(), room.available_permits()), (1, 20));
+        wire.outgoing.clear();
+        assert_eq!(room.available_permits(), 100);
     }
 
     #[test]
@@ -391,13 +465,13 @@ mod tests {
     fn small_frames_are_written_together_and_large_ones_are_not_copied() {
         let (mut wire, _deliveries) = wire();
         for _ in 0..100 {
-            wire.write(BytesMut::from(&[0; 1000][..]));
+            wire.write(BytesMut::from(&[0; 1000][..]), None);
         }
         assert_eq!(wire.outgoing.len(), 2);
         let large = BytesMut::from(&vec![0; TOGETHER + 1][..]);
         let place = large.as_ptr();
-        wire.write(large);
-        assert_eq!(wire.outgoing.back().map(|chunk| chunk.as_ptr()), Some(place));
+        wire.write(large, None);
+        assert_eq!(wire.outgoing.back().map(|chunk| chunk.bytes.as_ptr()), Some(place));
         assert_eq!(wire.unwritten(), 100_000 + TOGETHER + 1);
     }
 }

@@ -8,6 +8,7 @@ use super::codec::{
 };
 use super::connection::{Connection, Deliveries};
 use super::refusal;
+use super::trial::Trials;
 use super::unit::OpenWireUnit;
 use crate::channel::record::{ChannelKey, SyncRecord};
 use crate::mapping::Destination;
@@ -25,6 +26,8 @@ pub struct OpenWireClaim {
     pub(super) session: Session,
     pub(super) record: Record,
     pub(super) limits: Limits,
+    /// Whether the broker refuses a commit when it has refused a message unasked ([`super::trial`]).
+    pub(super) answers_at_commit: bool,
 }
 
 /// A session with its one producer, on a connection of its own.
@@ -165,6 +168,7 @@ impl OpenWireClaim {
         mut deliveries: Deliveries,
         key: &ChannelKey,
         limits: Limits,
+        trials: &Trials,
     ) -> Result<Claimed<Self>, TargetError> {
         let mut claiming = Claiming::new(key);
         let (mut session, consumer) = Session::open(connection, claiming.queue(), limits.answer).await?;
@@ -189,14 +193,15 @@ impl OpenWireClaim {
             }
         };
         let record = Record { deliveries, consumer, lease };
-        let mut claim = Self { session, record, limits };
+        let mut claim = Self { session, record, limits, answers_at_commit: false };
         claim.take_over(to_take, text).await?;
+        claim.answers_at_commit = trials.answers_at_commit(&mut claim.session, limits.answer).await?;
         Ok(Claimed::Ours(claim))
     }
 
     /// One transaction: takes everything that was read and sends the record anew, as ours.
     async fn take_over(&mut self, to_take: Vec<MessageId>, text: String) -> Result<(), TargetError> {
-        let Self { session, record, limits } = self;
+        let Self { session, record, limits, .. } = self;
         let doing = "taking the lease";
         let transaction = session.next_transaction();
         let mut asked = vec![session.connection.ask(session.step(&transaction, TransactionType::Begin))?];
@@ -242,16 +247,18 @@ impl Record {
         }
     }
 
-    /// The acknowledgement of the held record within `transaction`; from here on only a commit keeps the lease.
+    /// The held record's id and its acknowledgement within `transaction`; from here on only a commit keeps the lease, or a
+    /// rollback that was answered, after which the id is put back.
     pub(super) async fn take_held(
         &mut self,
         connection: &Connection,
         transaction: &TransactionId,
         limit: Duration,
-    ) -> Result<MessageAck, TargetError> {
+    ) -> Result<(MessageId, MessageAck), TargetError> {
         self.receive_back(connection, limit).await?;
         let id = self.lease.take_held()?;
-        Ok(acknowledge(self.lease.queue(), &self.consumer, id, Some(transaction)))
+        let ack = acknowledge(self.lease.queue(), &self.consumer, id.clone(), Some(transaction));
+        Ok((id, ack))
     }
 }
 
@@ -271,7 +278,7 @@ impl Claim for OpenWireClaim {
             self.record.lease.end(error.clone());
             return Err(error);
         }
-        OpenWireUnit::begin(self)
+        Ok(OpenWireUnit::begin(self))
     }
 
     async fn lost(&mut self) -> TargetError {
@@ -291,7 +298,7 @@ impl Claim for OpenWireClaim {
 
 impl OpenWireClaim {
     async fn until_lost(&mut self) -> TargetError {
-        let Self { session, record, limits } = self;
+        let Self { session, record, limits, .. } = self;
         if let Some(error) = record.lease.ended() {
             return error.clone();
         }

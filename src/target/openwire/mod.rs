@@ -9,6 +9,7 @@
 //! | `refusal` | what the broker's exceptions mean to us |
 //! | `lease` | the sync record's queue: claim, hold, replace |
 //! | `unit` | one transaction: messages, record, commit |
+//! | `trial` | whether a broker's commit can be trusted to answer for all messages of a transaction |
 //! | `taker` | consumes a queue, for the demonstration's count |
 //! | `preflight` | what `check` finds out about a broker |
 //!
@@ -36,12 +37,14 @@ pub mod message;
 mod preflight;
 mod refusal;
 mod taker;
+mod trial;
 mod unit;
 
 use codec::Version;
 use connection::{Connection, Deliveries, Intake};
 pub use lease::OpenWireClaim;
 pub use taker::Taker;
+use trial::Trials;
 pub use unit::OpenWireUnit;
 
 /// A claim's connection takes in records and barriers alone; the record of a batch of 9,999 messages has 0.7 MB.
@@ -80,6 +83,7 @@ impl Open for Settings {
 /// ActiveMQ brokers of which one serves at a time, spoken to in OpenWire.
 pub struct OpenWireTarget {
     brokers: Failover<Settings>,
+    trials: Trials,
 }
 
 impl OpenWireTarget {
@@ -101,7 +105,7 @@ impl OpenWireTarget {
             retry: false,
         })?;
         let settings = Settings { options, version, login, tls, limits, intake: RECORDS };
-        Ok(Self { brokers: Failover::new(settings, brokers, limits) })
+        Ok(Self { brokers: Failover::new(settings, brokers, limits), trials: Trials::default() })
     }
 
     /// Tries every broker of the list; bounded, some seconds each. A broker that cannot be reached is an error
@@ -128,6 +132,6 @@ impl Target for OpenWireTarget {
             Err(Refused::Held(text)) => return Ok(Claimed::Held(text)),
             Err(Refused::Target(error)) => return Err(error),
         };
-        OpenWireClaim::take(connection, deliveries, key, self.brokers.limits()).await
+        OpenWireClaim::take(connection, deliveries, key, self.brokers.limits(), &self.trials).await
     }
 }
