@@ -1,10 +1,22 @@
 //! The simulated queue manager against a receiver that is nothing but a script: what it sends, in every way that it can,
 //! and that it survives each of its deaths. In `pair`, `taking` and those beside them: both halves of it against each other.
 
+#[path = "partner/dying.rs"]
+mod dying;
+#[path = "partner/manners.rs"]
+mod manners;
 #[path = "partner/pair.rs"]
 mod pair;
+#[path = "support/pcap.rs"]
+mod pcap;
+#[path = "support/receiving.rs"]
+mod receiving;
+#[path = "support/relay.rs"]
+mod relay;
 #[path = "partner/taking.rs"]
 mod taking;
+#[path = "support/tshark.rs"]
+mod tshark;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -391,6 +403,12 @@ async fn an_idle_channel_beats_and_a_ping_comes_back() {
     let report = mqferry::partner::run(&options).await.unwrap();
     assert_eq!((report.heartbeats, receiver.store.lock().unwrap().heartbeats), (1, 1));
     mqferry::partner::ping(&options, 64).await.unwrap();
+}
+
+/// The receiving queue manager, when this program is started as one.
+#[test]
+fn child_that_takes() {
+    receiving::child();
 }
 
 /// tshark knows nothing of us: every frame of every form must be to it the segment that was meant.

@@ -35,6 +35,8 @@ pub enum Step {
     ConfirmSent,
     /// Receiving: the question about a batch is read, and not answered.
     ResyncAsked,
+    /// Receiving: the question about a batch is answered.
+    ResyncAnswered,
 }
 
 /// How and when to die.

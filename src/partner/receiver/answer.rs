@@ -243,6 +243,7 @@ impl<S: AsyncRead + AsyncWrite> Instance<'_, S> {
         let about = About { asked, before: kept.before, last: kept.sequence, expected };
         let Some(answer) = told_as(answer, lie, &about) else { return Ok(unsaid(lie)) };
         self.say(&answer.segment(self.options)).await?;
+        self.shared.die(Step::ResyncAnswered)?;
         Ok(if !same && habits.closes_after_mismatch { Next::End } else { Next::GoOn })
     }
 }
