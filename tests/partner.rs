@@ -13,6 +13,8 @@ mod pcap;
 mod receiving;
 #[path = "support/relay.rs"]
 mod relay;
+#[path = "partner/rules.rs"]
+mod rules;
 #[path = "partner/taking.rs"]
 mod taking;
 #[path = "support/tshark.rs"]

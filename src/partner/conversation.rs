@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::PartnerError;
 use super::capture::{Capture, Direction};
-use crate::wire::{Deframer, Segment};
+use crate::wire::{Deframer, Malformed, Segment};
 
 /// Written to the connection once so much is waiting.
 const ENOUGH: usize = 256 * 1024;
@@ -25,6 +25,8 @@ pub(super) struct Conversation<S> {
     read: BytesMut,
     deframer: Deframer,
     inbox: VecDeque<Segment>,
+    /// What came behind the inbox is no segment.
+    malformed: Option<Malformed>,
     ended: bool,
     out: BytesMut,
     capture: Capture,
@@ -39,6 +41,7 @@ impl<S: AsyncRead + AsyncWrite> Conversation<S> {
             read: BytesMut::with_capacity(LONGEST),
             deframer: Deframer::new(LONGEST),
             inbox: VecDeque::new(),
+            malformed: None,
             ended: false,
             out: BytesMut::with_capacity(ENOUGH + ENOUGH / 4),
             capture,
@@ -90,7 +93,7 @@ impl<S: AsyncRead + AsyncWrite> Conversation<S> {
 
     /// Whether something from the partner is there already.
     pub(super) fn has_mail(&self) -> bool {
-        !self.inbox.is_empty()
+        !self.inbox.is_empty() || self.malformed.is_some()
     }
 
     /// The partner's next segment; none when it closed.
@@ -98,6 +101,9 @@ impl<S: AsyncRead + AsyncWrite> Conversation<S> {
         loop {
             if let Some(segment) = self.inbox.pop_front() {
                 return Ok(Some(segment));
+            }
+            if let Some(malformed) = &self.malformed {
+                return Err(malformed.clone().into());
             }
             if self.ended {
                 return Ok(None);
@@ -138,10 +144,17 @@ impl<S: AsyncRead + AsyncWrite> Conversation<S> {
         Ok(())
     }
 
+    /// Moves what has arrived to the inbox. Bytes that are no segment count once what came before them is read.
     fn take_segments(&mut self) -> Result<(), PartnerError> {
-        while let Some(segment) = self.deframer.next(&mut self.read)? {
-            self.capture.record(Direction::In, || segment.encode())?;
-            self.inbox.push_back(segment);
+        while self.malformed.is_none() {
+            match self.deframer.next(&mut self.read) {
+                Ok(Some(segment)) => {
+                    self.capture.record(Direction::In, || segment.encode())?;
+                    self.inbox.push_back(segment);
+                }
+                Ok(None) => break,
+                Err(malformed) => self.malformed = Some(malformed),
+            }
         }
         Ok(())
     }

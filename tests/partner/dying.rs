@@ -104,7 +104,9 @@ async fn kill_9_is_survived_once_and_only_once() {
 
 async fn lied_to(habits: Habits, die_at: Option<Death>) -> (Pair, Result<Report, PartnerError>) {
     let pair = Pair::with(30, 100).await;
-    let options = Options { answer_timeout: Duration::from_millis(300), retries: 2, ..pair.sending() };
+    let silence = [habits.resync_lie, habits.confirm_lie].contains(&Some(Lie::Silence));
+    let answer_timeout = Duration::from_secs(if silence { 1 } else { 30 });
+    let options = Options { answer_timeout, retries: 2, ..pair.sending() };
     let life = pair.live(Receiving { die_at, ..pair.receiving() });
     if die_at.is_none() {
         life.kill().await;

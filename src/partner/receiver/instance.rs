@@ -82,14 +82,19 @@ impl<'a, S: AsyncRead + AsyncWrite> Instance<'a, S> {
                 Ok(None) if self.unit.is_none() && !self.intake.is_open() => return Ok(()),
                 Ok(None) => return Err(PartnerError::Closed("in the middle of a batch")),
                 Err(PartnerError::Malformed(error)) => {
-                    self.say(&self.options.refusal(&Status::new(StatusCode::PROTOCOL_LENGTH_ERROR), Luwid::ZERO))
-                        .await?;
-                    return Err(error.into());
+                    let fault = Fault::new(StatusCode::PROTOCOL_LENGTH_ERROR, error.to_string());
+                    return self.refuse(fault, Luwid::ZERO).await.map(|_| ());
                 }
                 Err(error) => return Err(error),
             };
-            if self.segment(&segment).await? == Next::End {
-                return Ok(());
+            match self.segment(&segment).await {
+                Ok(Next::GoOn) => {}
+                Ok(Next::End) => return Ok(()),
+                Err(PartnerError::Malformed(error)) => {
+                    let fault = Fault::new(StatusCode::PROTOCOL_INVALID_DATA, error.to_string());
+                    return self.refuse(fault, segment.tsh.luwid).await.map(|_| ());
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -160,7 +165,7 @@ impl<'a, S: AsyncRead + AsyncWrite> Instance<'a, S> {
 
     /// A segment of a message. The inner error goes to the partner, the outer one is ours.
     fn message(&mut self, segment: &Segment) -> Result<Result<(), Fault>, PartnerError> {
-        if segment.tsh.flags1.contains(ControlFlags1::FIRST) {
+        if segment.tsh.flags1.contains(ControlFlags1::FIRST) && !self.intake.is_open() {
             self.shared.die(Step::MessageBegun)?;
             if let Some(unit) = self.unit.as_ref().filter(|unit| unit.luwid != segment.tsh.luwid) {
                 let why = format!("a message of {} came in the batch {}", segment.tsh.luwid, unit.luwid);

@@ -208,3 +208,58 @@ fn expect(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partner::testing::example;
+
+    fn agreed() -> Agreed {
+        Agreed {
+            fap_level: 10,
+            max_transmission_size: 748,
+            max_msg_size: 4_194_304,
+            batchsz: 50,
+            heartbeat_interval: 300,
+            split: true,
+            fast_messages: false,
+            partner: "GW".to_owned(),
+        }
+    }
+
+    /// Frames 21 to 23 of the wire examples: one message whose second segment has an MSH, or has none.
+    #[test]
+    fn joins_the_split_message_of_the_wire_examples_either_way() {
+        let first = example(21);
+        let mut whole = Vec::new();
+        for last in [example(22), example(23)] {
+            let agreed = agreed();
+            let rules = Rules { agreed: &agreed, strict: None };
+            let mut intake = Intake::default();
+            assert_eq!(intake.take(&first, rules), Ok(None));
+            assert!(intake.is_open());
+            whole.push(intake.take(&last, rules).unwrap().unwrap());
+        }
+        assert_eq!(whole.first(), whole.last());
+        let (msh, part) = first.msh().unwrap();
+        let message = whole.first().unwrap();
+        assert_eq!((message.number, message.segments), (msh.sequence, 2));
+        assert_eq!(message.bytes.len(), usize::try_from(msh.message_length).unwrap());
+        assert_eq!(message.bytes, [&part[..], &example(23).body].concat());
+    }
+
+    #[test]
+    fn a_later_segment_that_only_begins_like_an_msh_is_data() {
+        let agreed = agreed();
+        let rules = Rules { agreed: &agreed, strict: None };
+        let (first, last) = (example(21), example(23));
+        let mut body = last.body.to_vec();
+        let other = Msh { sequence: 1_000_000, data_length: 1, segment_number: 0, message_length: 5 };
+        let eye = other.encode(first.tsh.byte_order, first.tsh.alphabet);
+        body.iter_mut().zip(eye).for_each(|(to, from)| *to = from);
+        let mut intake = Intake::default();
+        intake.take(&first, rules).unwrap();
+        let message = intake.take(&Segment::new(last.tsh, body.clone().into()), rules).unwrap().unwrap();
+        assert!(message.bytes.ends_with(&body));
+    }
+}

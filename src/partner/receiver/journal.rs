@@ -220,3 +220,89 @@ fn take_text(bytes: &mut Bytes) -> Option<String> {
 fn take_luwid(bytes: &mut Bytes) -> Option<Luwid> {
     Some(Luwid(take(bytes, 8)?.as_ref().try_into().ok()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::partner::transmission::KEPT;
+
+    fn record(number: i32, data: &'static [u8]) -> Record {
+        let id = ChannelId { channel: "C".to_owned(), partner: "GW".to_owned() };
+        let luwid = Luwid([u8::try_from(number).unwrap(); 8]);
+        let message = LocalMessage {
+            id: id.clone(),
+            number,
+            luwid,
+            queue: "Q".to_owned(),
+            dead: None,
+            form: KEPT,
+            bytes: Bytes::from_static(data),
+        };
+        let other = LocalMessage { number: number + 1, dead: Some(2085), ..message.clone() };
+        Record { id, sequence: number + 1, luwid, messages: vec![message, other] }
+    }
+
+    fn numbers(folder: &Path) -> Vec<i32> {
+        LocalQueues::read(folder).unwrap().messages().iter().map(|message| message.number).collect()
+    }
+
+    #[test]
+    fn a_commit_cut_anywhere_is_not_there_and_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), true).unwrap();
+        journal.commit(&record(1, b"one")).unwrap();
+        let first = journal.end;
+        journal.commit(&record(3, b"three")).unwrap();
+        drop(journal);
+        let path = folder.path().join(FILE);
+        let whole = std::fs::read(&path).unwrap();
+        let id = record(1, b"").id;
+        for cut in usize::try_from(first).unwrap()..whole.len() {
+            std::fs::write(&path, whole.get(..cut).unwrap()).unwrap();
+            assert_eq!(numbers(folder.path()), [1, 2], "cut at {cut}");
+            let mut journal = Journal::open(folder.path(), false).unwrap();
+            let remembered = journal.remembered(&id);
+            assert_eq!((remembered.sequence, remembered.luwid), (2, Luwid([1; 8])), "cut at {cut}");
+            journal.commit(&record(5, b"five")).unwrap();
+            let remembered = journal.remembered(&id);
+            assert_eq!((remembered.luwid, remembered.before), (Luwid([5; 8]), Luwid([1; 8])));
+            drop(journal);
+            assert_eq!(numbers(folder.path()), [1, 2, 5, 6], "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_comes_back_is_what_was_put() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), false).unwrap();
+        let mut queues = LocalQueues::read(folder.path()).unwrap();
+        assert_eq!(queues.messages(), []);
+        let put = record(1, b"data");
+        journal.commit(&put).unwrap();
+        assert_eq!((queues.refresh().unwrap(), queues.refresh().unwrap()), (2, 0));
+        assert_eq!(queues.messages(), put.messages);
+        assert_eq!((queues.at("Q").count(), queues.dead_letters().count()), (1, 1));
+        assert_eq!(queues.remembered("C", "GW").sequence, 2);
+        // A second queue manager may not write there, and a damaged record is said to be damaged.
+        assert!(matches!(Journal::open(folder.path(), false), Err(PartnerError::InUse(_))));
+        journal.commit(&record(3, b"more")).unwrap();
+        let path = folder.path().join(FILE);
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.get_mut(20).unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let error = LocalQueues::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("record at byte 0"), "{error}");
+    }
+
+    #[test]
+    fn a_dead_queue_manager_commits_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::open(folder.path(), false).unwrap();
+        journal.half_a_commit(&record(1, b"one")).unwrap();
+        journal.close(Step::MidCommit);
+        assert!(matches!(journal.commit(&record(1, b"one")), Err(PartnerError::Died(Step::MidCommit))));
+        drop(journal);
+        assert!(numbers(folder.path()).is_empty());
+        assert_eq!(Journal::open(folder.path(), false).unwrap().end, 0);
+    }
+}
