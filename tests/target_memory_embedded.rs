@@ -1,11 +1,14 @@
 //! The targets that need no broker, held to the contract of all targets.
 
+#[path = "support/feed_contract.rs"]
+mod feed_contract;
 #[path = "support/target_contract.rs"]
 mod target_contract;
 
 use std::future::Future;
 use std::time::Duration;
 
+use feed_contract::{FeedFixture, feed_contract};
 use mqferry::mapping::{Body, Destination, Publication};
 use mqferry::target::embedded::Browser;
 use mqferry::target::memory::CommitFault;
@@ -39,7 +42,7 @@ impl Fixture for Memory {
             0 => self.fail_commit(CommitFault::RolledBack),
             1 => self.fail_commit(CommitFault::InDoubtNothingKept),
             2 => self.fail_commit(CommitFault::InDoubtAllKept),
-            _ => self.lose_lease(&key("DOUBT")),
+            _ => [key("DOUBT"), feed_contract::key("DEATH")].iter().for_each(|key| self.lose_lease(key)),
         }
         Some(commit.await)
     }
@@ -48,6 +51,17 @@ impl Fixture for Memory {
 #[tokio::test]
 async fn memory_keeps_the_contract() {
     contract(&Memory::new()).await;
+}
+
+impl FeedFixture for Memory {
+    async fn remove_first(&self, queue: &str) {
+        assert!(self.remove(&Destination::Queue(queue.into()), |_| true).is_some());
+    }
+}
+
+#[tokio::test]
+async fn memory_keeps_the_contract_of_feeds() {
+    feed_contract(&Memory::new()).await;
 }
 
 #[tokio::test]

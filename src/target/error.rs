@@ -48,6 +48,12 @@ impl Refusal {
     /// MQRC_UNEXPECTED_ERROR
     pub const UNEXPECTED: i32 = 2195;
 
+    /// The error of a step whose publication `index` was refused.
+    pub(super) fn of_step(&self, index: usize) -> TargetError {
+        let text = format!("publication {index} of the step was refused: {self}");
+        TargetError { side: Side::Broker, text, retry: self.reason == Self::FULL }
+    }
+
     /// Whether ActiveMQ refused a message of a transaction only because it had to wait for memory. When there is room again
     /// the broker looks for the transaction where it is not, and takes it for completed (seen on 5.19.1, either
     /// protocol): the message is not there, the transaction is good, and it may be sent again.

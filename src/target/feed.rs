@@ -41,6 +41,41 @@ pub enum Outlet {
     },
 }
 
+impl Outlet {
+    /// Whether what lies at `destination` is consumed through it. Patterns are ActiveMQ's: `*` is one part of a name between
+    /// dots, `>` all that follow or none, and commas divide several names.
+    pub fn takes(&self, destination: &Destination) -> bool {
+        let (names, name) = match (self, destination) {
+            (Self::Queue(names), Destination::Queue(name))
+            | (Self::Topic { name: names, .. }, Destination::Topic(name)) => (names, name),
+            _ => return false,
+        };
+        names.split(',').any(|pattern| {
+            let pattern = pattern.trim();
+            let pattern = pattern.split_once("://").map_or(pattern, |(_, pattern)| pattern);
+            let mut parts = name.split('.');
+            for wanted in pattern.split('.') {
+                match (wanted, parts.next()) {
+                    (">", _) => return true,
+                    ("*", Some(_)) => {}
+                    (wanted, Some(part)) if wanted == part => {}
+                    _ => return false,
+                }
+            }
+            parts.next().is_none()
+        })
+    }
+}
+
+impl std::fmt::Display for Outlet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Queue(name) => write!(f, "queue://{name}"),
+            Self::Topic { name, subscription } => write!(f, "topic://{name} (durable subscription {subscription})"),
+        }
+    }
+}
+
 /// The lease on a sending channel's record, and the messages. Dropping it gives both back.
 pub trait Feed: Send + 'static {
     /// The record as this target last committed it; none for a channel that never sent anything.
@@ -66,7 +101,8 @@ pub trait Feed: Send + 'static {
     /// When the feed is lost.
     fn ready(&mut self) -> Result<Option<Taken>, TargetError>;
 
-    /// Carries out `step` in one transaction.
+    /// Carries out `step` in one transaction. After [`Outcome::Refused`], where a publication was, the feed is as good as
+    /// before; after any other failure it is of no more use, but where the step itself makes no sense.
     fn commit(&mut self, step: Step) -> impl Future<Output = Outcome> + Send;
 
     /// Gives the lease and all that was not retired back, in an orderly way.
@@ -101,4 +137,30 @@ pub struct Step {
     pub retire: Vec<Ticket>,
     /// Messages to be sent, such as dead letters and reports. One that is refused rolls the whole step back.
     pub publish: Vec<Publication>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_activemqs() {
+        let takes = |pattern: &str, name: &str| Outlet::Queue(pattern.into()).takes(&Destination::Queue(name.into()));
+        for (pattern, name) in [
+            ("A.B", "A.B"),
+            ("A.*", "A.B"),
+            ("A.>", "A.B.C"),
+            ("A.>", "A"),
+            (">", "A.B"),
+            ("*.B", "A.B"),
+            ("X,A.*", "A.B"),
+        ] {
+            assert!(takes(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("A.B", "A"), ("A", "A.B"), ("A.*", "A"), ("A.*", "A.B.C"), ("A.>", "B"), ("X,Y", "A")]
+        {
+            assert!(!takes(pattern, name), "{pattern} {name}");
+        }
+        assert!(!Outlet::Queue(">".into()).takes(&Destination::Topic("A".into())));
+    }
 }

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use super::record::{LeaseRecord, describe, fresh_holder, sync_queue};
+use super::record::{LeaseRecord, Sending, describe, fresh_holder, sync_queue};
 use super::{Limits, Refusal, Side, TargetError};
 use crate::channel::record::{ChannelKey, SyncRecord};
 
@@ -164,9 +164,10 @@ impl<D> Claiming<D> {
             let who = describe(&key);
             return Ok(Decision::Held(format!("{who} of {broker} is held by another consumer of {queue}")));
         }
-        let (epoch, sync) = choose(records, &queue)?.map_or((0, None), |record| (record.epoch, record.sync));
-        let mut lease = Lease { key, queue, holder, epoch: epoch + 1, held: Held::None, sync, ended: None };
-        let text = lease.text(lease.sync.clone());
+        let (epoch, sync, sending) =
+            choose(records, &queue)?.map_or((0, None, None), |record| (record.epoch, record.sync, record.sending));
+        let mut lease = Lease { key, queue, holder, epoch: epoch + 1, held: Held::None, sync, sending, ended: None };
+        let text = lease.text(lease.sync.clone(), lease.sending.clone());
         lease.held = Held::Awaited(text.clone());
         Ok(Decision::TakeOver(Box::new(TakeOver { lease, to_take, text })))
     }
@@ -175,7 +176,10 @@ impl<D> Claiming<D> {
 /// The record that counts. Several can only come of a foreign sender or of a lease that was lost; one is taken by
 /// itself only where it is plainly the successor of all others.
 fn choose(mut records: Vec<(LeaseRecord, String)>, queue: &str) -> Result<Option<LeaseRecord>, TargetError> {
-    let sequence = |record: &LeaseRecord| record.sync.as_ref().map_or(0, |sync| sync.sequence);
+    let sequence = |record: &LeaseRecord| {
+        let sent = record.sending.as_ref().map(|sending| sending.record.sequence);
+        record.sync.as_ref().map(|sync| sync.sequence).or(sent).unwrap_or(0)
+    };
     records.sort_by_key(|(record, _)| (record.epoch, sequence(record)));
     let Some((last, text)) = records.pop() else {
         return Ok(None);
@@ -197,6 +201,15 @@ fn choose(mut records: Vec<(LeaseRecord, String)>, queue: &str) -> Result<Option
     })
 }
 
+/// What a commit writes into the record: one direction's half of it.
+#[derive(Clone, Debug)]
+pub(super) enum Kept {
+    /// A receiving channel's.
+    Received(SyncRecord),
+    /// A sending channel's.
+    Sent(Sending),
+}
+
 /// A lease that is ours. `D` is the protocol's handle of a delivery.
 #[derive(Debug)]
 pub(super) struct Lease<D> {
@@ -206,6 +219,7 @@ pub(super) struct Lease<D> {
     epoch: u64,
     held: Held<D>,
     sync: Option<SyncRecord>,
+    sending: Option<Sending>,
     /// Why the claim is of no more use.
     ended: Option<TargetError>,
 }
@@ -230,6 +244,11 @@ impl<D> Lease<D> {
     /// The sync record as it was last committed.
     pub(super) fn sync(&self) -> Option<&SyncRecord> {
         self.sync.as_ref()
+    }
+
+    /// What is kept for a sending channel, as it was last committed.
+    pub(super) fn sending(&self) -> Option<&Sending> {
+        self.sending.as_ref()
     }
 
     /// Whether the record is still on its way back to us.
@@ -271,20 +290,26 @@ impl<D> Lease<D> {
         self.held = Held::Delivered(delivery);
     }
 
-    /// Text of the record that replaces the held one.
-    pub(super) fn successor(&self, sync: &SyncRecord) -> String {
-        self.text(Some(sync.clone()))
+    /// Text of the record that replaces the held one. What it says of the channel's other direction stays.
+    pub(super) fn successor(&self, kept: &Kept) -> String {
+        match kept {
+            Kept::Received(sync) => self.text(Some(sync.clone()), self.sending.clone()),
+            Kept::Sent(sending) => self.text(self.sync.clone(), Some(sending.clone())),
+        }
     }
 
-    fn text(&self, sync: Option<SyncRecord>) -> String {
-        let record = LeaseRecord { key: self.key.clone(), epoch: self.epoch, holder: self.holder.clone(), sync };
-        record.to_text()
+    fn text(&self, sync: Option<SyncRecord>, sending: Option<Sending>) -> String {
+        let (key, holder) = (self.key.clone(), self.holder.clone());
+        LeaseRecord { key, epoch: self.epoch, holder, sync, sending }.to_text()
     }
 
     /// The successor is committed and will come to us.
-    pub(super) fn replaced(&mut self, sync: SyncRecord, text: String) {
+    pub(super) fn replaced(&mut self, kept: Kept, text: String) {
         self.held = Held::Awaited(text);
-        self.sync = Some(sync);
+        match kept {
+            Kept::Received(sync) => self.sync = Some(sync),
+            Kept::Sent(sending) => self.sending = Some(sending),
+        }
     }
 
     /// The claim is of no more use; the first reason stays.
@@ -324,7 +349,8 @@ mod tests {
     }
 
     fn record(epoch: u64, sequence: i32) -> String {
-        LeaseRecord { key: key(), epoch, holder: format!("holder {epoch}"), sync: Some(sync(sequence)) }.to_text()
+        LeaseRecord { key: key(), epoch, holder: format!("holder {epoch}"), sync: Some(sync(sequence)), sending: None }
+            .to_text()
     }
 
     fn seen<'a>(kind: &'a str, text: &'a str) -> Seen<'a> {
@@ -395,8 +421,8 @@ mod tests {
         assert_eq!(lease.arrived(seen(BARRIER, "starter"), 5).unwrap(), Some(5));
         assert_eq!(lease.arrived(seen(RECORD, &second), 6).unwrap(), None);
         assert_eq!((lease.awaits(), lease.take_held().unwrap()), (false, 6));
-        let third = lease.successor(&sync(2));
-        lease.replaced(sync(2), third.clone());
+        let third = lease.successor(&Kept::Received(sync(2)));
+        lease.replaced(Kept::Received(sync(2)), third.clone());
         let Err(error) = lease.arrived(seen(RECORD, &second), 7) else { panic!("an old one") };
         assert!(!error.retry && error.text.contains("we did not write"), "{error}");
         assert_eq!(lease.arrived(seen(RECORD, &third), 8).unwrap(), None);

@@ -1,20 +1,29 @@
 //! A target in this process's memory, for tests and benches, with faults on command.
 
+//!
+//! It keeps the messages of a topic as it keeps those of a queue.
+
+mod feed;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::record::{LeaseRecord, describe, fresh_holder};
+use super::record::{LeaseRecord, Sending, describe, fresh_holder};
 use super::{Claim, Claimed, Outcome, Refusal, Side, Target, TargetError, Unit};
-use crate::channel::record::{ChannelKey, SyncRecord};
+use crate::channel::record::{ChannelKey, SendRecord, SyncRecord};
 use crate::mapping::{Destination, Publication};
 use crate::wire::Luwid;
+
+pub use feed::MemoryFeed;
 
 /// The store; clones share it, as the connections of several gateways share a broker.
 #[derive(Clone, Debug, Default)]
 pub struct Memory {
     store: Arc<Mutex<Store>>,
+    /// Rings when messages come, or come back, and when a lease is lost.
+    changed: Arc<Notify>,
 }
 
 /// What the next commit does instead of succeeding.
@@ -30,13 +39,26 @@ pub enum CommitFault {
 
 #[derive(Debug, Default)]
 struct Store {
-    committed: Vec<Publication>,
+    /// By number, in the order of commit.
+    committed: BTreeMap<u64, Lying>,
+    last_number: u64,
+    /// Which feed has a destination for itself.
+    consumed: HashMap<Destination, (ChannelKey, u64)>,
+    /// Rises when feeds give messages back, which may be lower than where others have looked.
+    given_back: u64,
     channels: HashMap<ChannelKey, Channel>,
     refused: BTreeMap<Destination, (Refusal, u64)>,
     commit_faults: VecDeque<CommitFault>,
     commits: u64,
     down: Option<TargetError>,
     max_message_bytes: Option<u64>,
+}
+
+/// A message in the store.
+#[derive(Clone, Debug)]
+struct Lying {
+    publication: Publication,
+    redelivered: bool,
 }
 
 /// One channel's record, and the wake-up call of whoever holds it now.
@@ -59,7 +81,7 @@ impl Memory {
 
     /// Everything committed so far, in the order of commit, all destinations together.
     pub fn committed(&self) -> Vec<Publication> {
-        self.lock().committed.clone()
+        self.lock().committed.values().map(|lying| lying.publication.clone()).collect()
     }
 
     /// How many publications were committed so far.
@@ -74,12 +96,34 @@ impl Memory {
 
     /// What was committed to `destination`, in order.
     pub fn at(&self, destination: &Destination) -> Vec<Publication> {
-        self.lock().committed.iter().filter(|it| it.destination == *destination).cloned().collect()
+        let store = self.lock();
+        let all = store.committed.values().map(|lying| &lying.publication);
+        all.filter(|it| it.destination == *destination).cloned().collect()
     }
 
     /// Takes everything committed out of the store.
     pub fn take(&self) -> Vec<Publication> {
-        std::mem::take(&mut self.lock().committed)
+        std::mem::take(&mut self.lock().committed).into_values().map(|lying| lying.publication).collect()
+    }
+
+    /// Puts a message there, as an application does.
+    pub fn put(&self, publication: Publication) {
+        self.lock().keep([publication]);
+        self.changed.notify_waiters();
+    }
+
+    /// Removes the first message at `destination` that is `wanted`, as an administrator or its age does.
+    pub fn remove(&self, destination: &Destination, wanted: impl Fn(&Publication) -> bool) -> Option<Publication> {
+        let mut store = self.lock();
+        let mut all = store.committed.iter().map(|(number, lying)| (*number, &lying.publication));
+        let (number, _) = all.find(|(_, it)| it.destination == *destination && wanted(it))?;
+        store.committed.remove(&number).map(|lying| lying.publication)
+    }
+
+    /// Puts a sending channel's record there, as if it had been committed, with nothing known of which messages are in doubt.
+    pub fn set_send_record(&self, key: &ChannelKey, record: Option<SendRecord>) {
+        let sending = record.map(|record| Sending { record, in_doubt: Vec::new() });
+        self.lock().channel(key).record.sending = sending;
     }
 
     /// Record and lease of a channel, if it was ever claimed.
@@ -116,11 +160,14 @@ impl Memory {
             store.channels.values_mut().for_each(Channel::free);
         }
         store.down = error;
+        drop(store);
+        self.changed.notify_waiters();
     }
 
     /// Takes the lease of `key` from its holder, who can commit nothing more.
     pub fn lose_lease(&self, key: &ChannelKey) {
         self.lock().channel(key).free();
+        self.changed.notify_waiters();
     }
 
     /// What claims say about the largest body.
@@ -130,9 +177,16 @@ impl Memory {
 }
 
 impl Store {
+    fn keep(&mut self, publications: impl IntoIterator<Item = Publication>) {
+        for publication in publications {
+            self.last_number += 1;
+            self.committed.insert(self.last_number, Lying { publication, redelivered: false });
+        }
+    }
+
     fn channel(&mut self, key: &ChannelKey) -> &mut Channel {
         self.channels.entry(key.clone()).or_insert_with(|| Channel {
-            record: LeaseRecord { key: key.clone(), epoch: 0, holder: String::new(), sync: None },
+            record: LeaseRecord { key: key.clone(), epoch: 0, holder: String::new(), sync: None, sending: None },
             held: None,
         })
     }
@@ -275,7 +329,8 @@ impl Unit for MemoryUnit<'_> {
         }
         let fault = store.commit_faults.pop_front();
         if matches!(fault, None | Some(CommitFault::InDoubtAllKept)) {
-            store.committed.extend(staged);
+            store.keep(staged);
+            claim.memory.changed.notify_waiters();
             store.commits += 1;
             store.channel(&claim.key).record.sync = Some(record.clone());
         }

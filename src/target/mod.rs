@@ -23,6 +23,7 @@ pub mod openwire;
 pub mod record;
 mod speaks;
 mod stream;
+mod taken;
 
 pub use access::{Limits, Login};
 pub use address::BrokerAddress;

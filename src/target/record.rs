@@ -9,7 +9,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use serde::{Deserialize, Serialize};
 
 use super::{Side, TargetError};
-use crate::channel::record::{ChannelKey, MessageName, SyncRecord};
+use crate::channel::record::{ChannelKey, InDoubt, MessageName, SendRecord, SyncRecord};
+use crate::mapping::Destination;
 use crate::wire::Luwid;
 
 /// The version of the text form that this build writes, and the only one that it reads.
@@ -26,6 +27,41 @@ pub struct LeaseRecord {
     pub holder: String,
     /// The sync record; none when the channel was claimed but never committed anything.
     pub sync: Option<SyncRecord>,
+    /// The same of a sending channel.
+    pub sending: Option<Sending>,
+}
+
+/// What is stored for a sending channel.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Sending {
+    /// Its record.
+    pub record: SendRecord,
+    /// The messages of the batch that the record has in doubt, in the order in which they were sent; at most as many as it says.
+    pub in_doubt: Vec<Mark>,
+}
+
+impl Sending {
+    /// What is stored for `record`, whose batch in doubt is made of the messages with these marks.
+    ///
+    /// # Errors
+    /// When there are more than it says.
+    pub(super) fn of(record: &SendRecord, in_doubt: Vec<Mark>) -> Result<Self, TargetError> {
+        let most = record.in_doubt.map_or(0, |doubt| doubt.messages);
+        if in_doubt.len() > most {
+            let text = format!("{} messages in doubt are named where the record has {most}", in_doubt.len());
+            return Err(TargetError { side: Side::Ours, text, retry: false });
+        }
+        Ok(Self { record: record.clone(), in_doubt })
+    }
+}
+
+/// A message that lies at a target, by what the target keeps of it over redelivery and restart.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Mark {
+    /// Where it lies; two messages at different places may bear one identity.
+    pub from: Destination,
+    /// OpenWire: connection, session and number of its producer, and its sequence number. Embedded and memory: its place.
+    pub identity: String,
 }
 
 /// A stored record that this build cannot use. Nothing may be moved on its channel until a person has looked.
@@ -67,6 +103,32 @@ struct Text {
     epoch: u64,
     holder: String,
     sync: Option<SyncText>,
+    /// Only where the channel ever sent: texts of receiving channels have no such field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sending: Option<SendText>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SendText {
+    partner_id: String,
+    sequence: i32,
+    luwid: String,
+    tell_reset: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_doubt: Option<InDoubtText>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InDoubtText {
+    luwid: String,
+    /// Number of the last message.
+    sequence: i32,
+    /// How many messages were sent.
+    count: usize,
+    /// Identities in the order of sending, those that follow one another at one place together: `["queue://Q",["id","id"]]`.
+    messages: Vec<(String, Vec<String>)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -107,6 +169,7 @@ impl LeaseRecord {
                 at_heartbeat: sync.at_heartbeat.map(|(luwid, number)| (luwid.to_string(), number)),
                 last_batch: sync.last_batch.iter().map(|name| (name.sequence, hex(&name.msg_id))).collect(),
             }),
+            sending: self.sending.as_ref().map(SendText::from),
         };
         serde_json::to_string(&text).expect("strings and numbers always become JSON")
     }
@@ -140,7 +203,63 @@ impl LeaseRecord {
             epoch: text.epoch,
             holder: text.holder,
             sync: text.sync.map(SyncRecord::try_from).transpose()?,
+            sending: text.sending.map(Sending::try_from).transpose()?,
         })
+    }
+}
+
+impl From<&Sending> for SendText {
+    fn from(sending: &Sending) -> Self {
+        let Sending { record, in_doubt } = sending;
+        Self {
+            partner_id: record.partner_id.clone(),
+            sequence: record.sequence,
+            luwid: record.luwid.to_string(),
+            tell_reset: record.tell_reset,
+            in_doubt: record.in_doubt.map(|doubt| InDoubtText {
+                luwid: doubt.luwid.to_string(),
+                sequence: doubt.sequence,
+                count: doubt.messages,
+                messages: in_doubt
+                    .chunk_by(|one, next| one.from == next.from)
+                    .map(|run| {
+                        let from = run.first().map_or_else(String::new, |mark| mark.from.to_string());
+                        (from, run.iter().map(|mark| mark.identity.clone()).collect())
+                    })
+                    .collect(),
+            }),
+        }
+    }
+}
+
+impl TryFrom<SendText> for Sending {
+    type Error = RecordError;
+
+    fn try_from(text: SendText) -> Result<Self, RecordError> {
+        let mut marks = Vec::new();
+        let mut in_doubt = None;
+        if let Some(doubt) = text.in_doubt {
+            for (from, identities) in doubt.messages {
+                let from: Destination = from.parse().map_err(|_| {
+                    RecordError::Malformed(format!("in_doubt names the place {from:?}, expected queue://NAME"))
+                })?;
+                marks.extend(identities.into_iter().map(|identity| Mark { from: from.clone(), identity }));
+            }
+            if marks.len() > doubt.count {
+                let text = format!("in_doubt names {} messages and has count {}", marks.len(), doubt.count);
+                return Err(RecordError::Malformed(text));
+            }
+            let luwid = Luwid(unhex("luwid of in_doubt", &doubt.luwid)?);
+            in_doubt = Some(InDoubt { luwid, sequence: doubt.sequence, messages: doubt.count });
+        }
+        let record = SendRecord {
+            partner_id: text.partner_id,
+            sequence: text.sequence,
+            luwid: Luwid(unhex("luwid", &text.luwid)?),
+            in_doubt,
+            tell_reset: text.tell_reset,
+        };
+        Ok(Self { record, in_doubt: marks })
     }
 }
 
@@ -254,6 +373,7 @@ mod tests {
                 after_reset: false,
                 at_heartbeat: None,
             }),
+            sending: None,
         }
     }
 
@@ -271,6 +391,43 @@ mod tests {
         assert_eq!(LeaseRecord::from_text(&key(), TEXT.as_bytes()), Ok(record()));
         let unused = LeaseRecord { sync: None, ..record() };
         assert_eq!(LeaseRecord::from_text(&key(), unused.to_text().as_bytes()), Ok(unused));
+    }
+
+    /// Behind the sync record where the channel sends.
+    const SENDING: &str = concat!(
+        r#","sending":{"partner_id":"","sequence":7,"luwid":"13DCA33D21700101","tell_reset":true,"in_doubt":{"#,
+        r#""luwid":"13DCA33D21700102","sequence":11,"count":4,"messages":[["queue://A",["p:1:1:5","p:1:1:6"]],"#,
+        r#"["queue://B",["p:1:1:5"]],["queue://A",["p:1:1:5"]]]}}}"#
+    );
+
+    #[test]
+    fn a_sending_channel_says_what_is_in_doubt_and_where_it_lies() {
+        let mark =
+            |from: &str, identity: &str| Mark { from: Destination::Queue(from.into()), identity: identity.into() };
+        let record = LeaseRecord {
+            sending: Some(Sending {
+                record: SendRecord {
+                    partner_id: String::new(),
+                    sequence: 7,
+                    luwid: Luwid([0x13, 0xdc, 0xa3, 0x3d, 0x21, 0x70, 1, 1]),
+                    in_doubt: Some(InDoubt {
+                        luwid: Luwid([0x13, 0xdc, 0xa3, 0x3d, 0x21, 0x70, 1, 2]),
+                        sequence: 11,
+                        messages: 4,
+                    }),
+                    tell_reset: true,
+                },
+                in_doubt: vec![mark("A", "p:1:1:5"), mark("A", "p:1:1:6"), mark("B", "p:1:1:5"), mark("A", "p:1:1:5")],
+            }),
+            ..record()
+        };
+        let text = format!("{}{SENDING}", TEXT.strip_suffix('}').unwrap());
+        assert_eq!(record.to_text(), text);
+        assert_eq!(LeaseRecord::from_text(&key(), text.as_bytes()), Ok(record));
+        let says = |text: &str| LeaseRecord::from_text(&key(), text.as_bytes()).unwrap_err().to_string();
+        assert!(says(&text.replace("\"count\":4", "\"count\":3")).contains("names 4 messages and has count 3"));
+        assert!(says(&text.replace("queue://B", "")).contains("expected queue://NAME"));
+        assert!(says(&text.replace("13DCA33D21700102", "13")).contains("luwid of in_doubt"));
     }
 
     #[test]

@@ -121,6 +121,12 @@ impl<P: Protocol> Real<P> {
         Self { broker: Mutex::new(broker), protocol: PhantomData }
     }
 
+    /// Takes the first message of a queue away.
+    pub(crate) async fn take_first(&self, queue: &str) {
+        let taken = receive(Client::ActiveMq, &self.broker(), queue).with("count", 1).messages();
+        assert_eq!(taken.len(), 1);
+    }
+
     fn broker(&self) -> MutexGuard<'_, Broker> {
         self.broker.lock().unwrap()
     }

@@ -20,7 +20,7 @@ use super::connection::{Connection, say};
 use super::message::Outgoing;
 use super::unit::{AmqpUnit, LearnedLimit, Posted, answered, post};
 use crate::channel::record::{ChannelKey, SyncRecord};
-use crate::target::lease::{BARRIER, Claiming, Decision, Lease, RECORD, Seen, TakeOver, WINDOW, refused_by};
+use crate::target::lease::{BARRIER, Claiming, Decision, Kept, Lease, RECORD, Seen, TakeOver, WINDOW, refused_by};
 use crate::target::{Claim, Claimed, Limits, Side, TargetError};
 use crate::wire::Luwid;
 
@@ -273,8 +273,8 @@ impl Record {
     }
 
     /// The message that replaces the held record, and its text.
-    pub(super) fn successor(&self, sync: &SyncRecord) -> (Outgoing, String) {
-        let text = self.lease.successor(sync);
+    pub(super) fn successor(&self, kept: &Kept) -> (Outgoing, String) {
+        let text = self.lease.successor(kept);
         (sync_message(self.lease.queue(), RECORD, text.clone()), text)
     }
 

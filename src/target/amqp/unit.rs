@@ -18,6 +18,7 @@ use super::lease::Record;
 use super::message::{Outgoing, body_bytes, to_amqp};
 use crate::channel::record::SyncRecord;
 use crate::mapping::Publication;
+use crate::target::lease::Kept;
 use crate::target::{Limits, Outcome, Refusal, Side, TargetError, Unit};
 
 /// A message that no connector's limit is below.
@@ -192,7 +193,7 @@ impl<'a> AmqpUnit<'a> {
     }
 
     /// Everything of a commit but the commit.
-    async fn prepare(&mut self, record: &SyncRecord) -> Result<String, TargetError> {
+    async fn prepare(&mut self, kept: &Kept) -> Result<String, TargetError> {
         if let Some((index, refusal)) = self.settle_all().await?.into_iter().next() {
             return Err(TargetError {
                 side: Side::Ours,
@@ -201,7 +202,7 @@ impl<'a> AmqpUnit<'a> {
             });
         }
         self.record.take_held(self.connection, &self.transaction, self.limits.answer).await?;
-        let (message, text) = self.record.successor(record);
+        let (message, text) = self.record.successor(kept);
         let posted = post(self.connection, &self.transaction, self.sender, message, self.limits.answer).await?;
         // The record's own answer must be in: were it refused, the commit would keep the messages without it.
         let outcome = match posted {
@@ -249,7 +250,8 @@ impl Unit for AmqpUnit<'_> {
     }
 
     async fn commit(mut self, record: SyncRecord) -> Outcome {
-        let text = match self.prepare(&record).await {
+        let kept = Kept::Received(record);
+        let text = match self.prepare(&kept).await {
             Ok(text) => text,
             Err(error) => {
                 // The discharge was never sent, so the end of the connection rolls all of it back.
@@ -260,7 +262,7 @@ impl Unit for AmqpUnit<'_> {
         let discharge = self.transaction.discharge(false);
         match self.connection.wait("committing", self.limits.commit, discharge).await {
             Ok(()) => {
-                self.record.lease.replaced(record, text);
+                self.record.lease.replaced(kept, text);
                 Outcome::Committed
             }
             // Also when the broker answers that the commit failed: how far it came, only the record tells.

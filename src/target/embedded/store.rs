@@ -198,8 +198,8 @@ impl Store {
                 let mut channels = transaction.open_table(CHANNELS)?;
                 let at = (key.gateway.as_str(), key.channel.as_str(), key.partner.as_str());
                 let old = self.read_record(key, &channels)?;
-                let (epoch, sync) = old.map_or((0, None), |old| (old.epoch, old.sync));
-                let new = LeaseRecord { key: key.clone(), epoch: epoch + 1, holder: fresh_holder(), sync };
+                let (epoch, sync, sending) = old.map_or((0, None, None), |old| (old.epoch, old.sync, old.sending));
+                let new = LeaseRecord { key: key.clone(), epoch: epoch + 1, holder: fresh_holder(), sync, sending };
                 channels.insert(at, new.to_text().as_bytes())?;
                 new
             };

@@ -1,5 +1,6 @@
 //! The lease of [`crate::target::lease`] over OpenWire: its queue's consumer, and the claim that holds it.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::codec::{
@@ -42,8 +43,10 @@ pub(super) struct Session {
 /// The record's consumer, and what is known of the record.
 #[derive(Debug)]
 pub(super) struct Record {
-    deliveries: Deliveries,
+    pub(super) deliveries: Deliveries,
     consumer: ConsumerId,
+    /// What came meanwhile for a feed's consumers.
+    pub(super) aside: VecDeque<Box<MessageDispatch>>,
     pub(super) lease: Lease<MessageId>,
 }
 
@@ -192,7 +195,7 @@ impl OpenWireClaim {
                 return Ok(Claimed::Held(text));
             }
         };
-        let record = Record { deliveries, consumer, lease };
+        let record = Record { deliveries, consumer, aside: VecDeque::new(), lease };
         let mut claim = Self { session, record, limits, answers_at_commit: false };
         claim.take_over(to_take, text).await?;
         claim.answers_at_commit = trials.answers_at_commit(&mut claim.session, limits.answer).await?;
@@ -230,17 +233,26 @@ impl Record {
             let Some(dispatch) = connection.next(&mut self.deliveries, doing, limit).await? else {
                 return Err(self.lease.overdue());
             };
-            self.arrived(connection, *dispatch)?;
+            self.arrived(connection, dispatch)?;
         }
         // Nothing may follow it but the barriers of those who wait.
         while let Ok(dispatch) = self.deliveries.try_recv() {
-            self.arrived(connection, *dispatch)?;
+            self.arrived(connection, dispatch)?;
         }
         Ok(())
     }
 
-    fn arrived(&mut self, connection: &Connection, dispatch: MessageDispatch) -> Result<(), TargetError> {
-        let Some(read) = Read::of(dispatch) else { return Ok(()) };
+    /// Takes a delivery in, or puts it aside.
+    pub(super) fn arrived(
+        &mut self,
+        connection: &Connection,
+        dispatch: Box<MessageDispatch>,
+    ) -> Result<(), TargetError> {
+        if dispatch.consumer_id != self.consumer {
+            self.aside.push_back(dispatch);
+            return Ok(());
+        }
+        let Some(read) = Read::of(*dispatch) else { return Ok(()) };
         match self.lease.arrived(read.seen(), read.id())? {
             None => Ok(()),
             Some(barrier) => connection.tell(acknowledge(self.lease.queue(), &self.consumer, barrier, None)),
@@ -270,14 +282,7 @@ impl Claim for OpenWireClaim {
     }
 
     async fn begin(&mut self, _luwid: Luwid) -> Result<OpenWireUnit<'_>, TargetError> {
-        if let Some(error) = self.record.lease.ended() {
-            return Err(error.clone());
-        }
-        if self.session.connection.has_ended() {
-            let error = self.session.connection.lost_while("idle").await;
-            self.record.lease.end(error.clone());
-            return Err(error);
-        }
+        self.check().await?;
         Ok(OpenWireUnit::begin(self))
     }
 
@@ -297,6 +302,19 @@ impl Claim for OpenWireClaim {
 }
 
 impl OpenWireClaim {
+    /// Whether it can still be used.
+    pub(super) async fn check(&mut self) -> Result<(), TargetError> {
+        if let Some(error) = self.record.lease.ended() {
+            return Err(error.clone());
+        }
+        if self.session.connection.has_ended() {
+            let error = self.session.connection.lost_while("idle").await;
+            self.record.lease.end(error.clone());
+            return Err(error);
+        }
+        Ok(())
+    }
+
     async fn until_lost(&mut self) -> TargetError {
         let Self { session, record, limits, .. } = self;
         if let Some(error) = record.lease.ended() {
@@ -309,7 +327,7 @@ impl OpenWireClaim {
             let Some(dispatch) = record.deliveries.recv().await else {
                 return session.connection.lost_while("idle").await;
             };
-            if let Err(error) = record.arrived(&session.connection, *dispatch) {
+            if let Err(error) = record.arrived(&session.connection, dispatch) {
                 return error;
             }
         }

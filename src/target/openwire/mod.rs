@@ -10,6 +10,7 @@
 //! | `lease` | the sync record's queue: claim, hold, replace |
 //! | `unit` | one transaction: messages, record, commit |
 //! | `trial` | whether a broker's commit can be trusted to answer for all messages of a transaction |
+//! | `feed` | consumes queues and topics for a sending channel |
 //! | `taker` | consumes a queue, for the demonstration's count |
 //! | `preflight` | what `check` finds out about a broker |
 //!
@@ -32,6 +33,7 @@ use crate::tls::ClientFiles;
 pub mod codec;
 mod connection;
 mod driver;
+mod feed;
 mod lease;
 pub mod message;
 mod preflight;
@@ -42,6 +44,7 @@ mod unit;
 
 use codec::Version;
 use connection::{Connection, Deliveries, Intake};
+pub use feed::OpenWireFeed;
 pub use lease::OpenWireClaim;
 pub use taker::Taker;
 use trial::Trials;
@@ -49,6 +52,10 @@ pub use unit::OpenWireUnit;
 
 /// A claim's connection takes in records and barriers alone; the record of a batch of 9,999 messages has 0.7 MB.
 const RECORDS: Intake = Intake { messages: WINDOW as usize + 6, frame: 4 * 1024 * 1024 };
+
+/// A feed's takes in messages, too: ActiveMQ's own limit of one, and some room. How many is bounded by the windows of its
+/// consumers and by what it has out.
+const MESSAGES: Intake = Intake { messages: 1 << 20, frame: 112 * 1024 * 1024 };
 
 /// What every connection needs.
 #[derive(Clone)]
@@ -84,6 +91,8 @@ impl Open for Settings {
 pub struct OpenWireTarget {
     brokers: Failover<Settings>,
     trials: Trials,
+    /// The same for feeds, which take whole messages in.
+    feeding: Failover<Settings>,
 }
 
 impl OpenWireTarget {
@@ -105,7 +114,8 @@ impl OpenWireTarget {
             retry: false,
         })?;
         let settings = Settings { options, version, login, tls, limits, intake: RECORDS };
-        Ok(Self { brokers: Failover::new(settings, brokers, limits), trials: Trials::default() })
+        let feeding = Failover::new(Settings { intake: MESSAGES, ..settings.clone() }, brokers.clone(), limits);
+        Ok(Self { brokers: Failover::new(settings, brokers, limits), feeding, trials: Trials::default() })
     }
 
     /// Tries every broker of the list; bounded, some seconds each. A broker that cannot be reached is an error

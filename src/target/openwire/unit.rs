@@ -16,14 +16,16 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use tokio::time::Instant;
 
-use super::codec::{EncodeError, Message, MessageId, Throwable, TransactionId, TransactionType};
+use super::codec::{
+    ConsumerId, EncodeError, Message, MessageAck, MessageId, Throwable, TransactionId, TransactionType,
+};
 use super::connection::Asked;
 use super::lease::OpenWireClaim;
 use super::trial::is_marked;
 use super::{message, refusal};
 use crate::channel::record::SyncRecord;
-use crate::mapping::Publication;
-use crate::target::lease::RECORD;
+use crate::mapping::{Destination, Publication};
+use crate::target::lease::{Kept, RECORD};
 use crate::target::{Answers, Outcome, Refusal, Side, TargetError, Unit};
 
 /// Bytes that may be on their way without an answer. A broker that holds its answers back, for its memory or store is
@@ -32,6 +34,14 @@ const ON_THE_WAY: u64 = 8 * 1024 * 1024;
 /// Bytes of messages that wait for each other to leave together. Few enough for the broker to begin with them while the
 /// rest of a batch comes.
 const TOGETHER: usize = 16 * 1024;
+
+/// A message that a feed's consumer has and did not acknowledge.
+#[derive(Clone, Debug)]
+pub(super) struct Taken {
+    pub(super) from: Destination,
+    pub(super) consumer: ConsumerId,
+    pub(super) id: MessageId,
+}
 
 /// An open unit of work; dropping it rolls it back.
 #[derive(Debug)]
@@ -240,7 +250,7 @@ impl<'a> OpenWireUnit<'a> {
 
     /// Everything of a commit but the commit, put behind what has not left yet; gives the record's text, and the id of the
     /// one that it replaces.
-    async fn prepare(&mut self, record: &SyncRecord) -> Result<(String, MessageId), TargetError> {
+    async fn prepare(&mut self, kept: &Kept, retire: Vec<Taken>) -> Result<(String, MessageId), TargetError> {
         self.check()?;
         if let Some((index, refusal)) = self.settle_all().await?.into_iter().next() {
             return Err(TargetError {
@@ -250,9 +260,9 @@ impl<'a> OpenWireUnit<'a> {
             });
         }
         self.start(false)?;
-        let OpenWireClaim { session, record: held, limits, .. } = &mut *self.claim;
+        let OpenWireClaim { session, record: held, limits, answers_at_commit } = &mut *self.claim;
         let (taken, ack) = held.take_held(&session.connection, &self.transaction, limits.answer).await?;
-        let text = held.lease.successor(record);
+        let text = held.lease.successor(kept);
         let message = session.text(held.lease.queue(), RECORD, text.clone(), Some(self.transaction.clone()));
         let message = message.map_err(|error| session.unwritable(&error))?;
         let room = session.connection.max_frame().unwrap_or(u64::MAX);
@@ -263,7 +273,56 @@ impl<'a> OpenWireUnit<'a> {
         let unwritable = |error| session.unwritable(&error);
         session.connection.put(ack, false, &mut self.unsent).map_err(unwritable)?;
         session.connection.put(message, false, &mut self.unsent).map_err(unwritable)?;
+        let transaction = Some(&self.transaction);
+        let retire =
+            retire.into_iter().map(|it| MessageAck::individual(it.from, it.consumer, it.id, transaction.cloned()));
+        if *answers_at_commit {
+            for ack in retire {
+                session.connection.put(ack, false, &mut self.unsent).map_err(unwritable)?;
+            }
+            return Ok((text, taken));
+        }
+        // A commit that says nothing of a refused acknowledgement would leave a message to be sent twice.
+        let retire: Vec<_> = retire.collect();
+        self.flush().await?;
+        let connection = &self.claim.session.connection;
+        let asked = retire.into_iter().map(|ack| connection.ask(ack)).collect::<Result<Vec<_>, _>>()?;
+        for mut asked in asked {
+            let answer = connection.answer(&mut asked, "retiring a message", self.claim.limits.answer).await?;
+            answer.map_err(|why| refusal::of_connection(&format!("{} keeps a message", connection.broker()), &why))?;
+        }
         Ok((text, taken))
+    }
+
+    /// Commits what was staged together with `kept`; messages that were taken leave their queues with it.
+    pub(super) async fn finish(mut self, kept: Kept, retire: Vec<Taken>) -> Outcome {
+        let prepared = self.prepare(&kept, retire).await.and_then(|prepared| {
+            let session = &self.claim.session;
+            let commit = session.step(&self.transaction, TransactionType::CommitOnePhase);
+            let ready = session.connection.ready_behind(commit, &mut self.unsent);
+            Ok((prepared, ready.map_err(|error| session.unwritable(&error))?))
+        });
+        let ((text, taken), ready) = match prepared {
+            Ok(prepared) => prepared,
+            // The commit was never sent, so the end of the connection rolls all of it back.
+            Err(error) => return Outcome::RolledBack(self.give_up(error)),
+        };
+        self.over = true;
+        let connection = &self.claim.session.connection;
+        let mut asked = connection.post(ready);
+        match connection.answer(&mut asked, "committing", self.claim.limits.commit).await {
+            Ok(Ok(())) => {
+                self.claim.record.lease.replaced(kept, text);
+                Outcome::Committed
+            }
+            Ok(Err(why)) if is_marked(&why) => self.undo(&why, taken).await,
+            // How far it came, only the record tells.
+            Ok(Err(why)) => {
+                let what = format!("{} failed while committing", connection.broker());
+                Outcome::InDoubt(self.give_up(refusal::of_connection(&what, &why)))
+            }
+            Err(error) => Outcome::InDoubt(self.give_up(error)),
+        }
     }
 
     /// The broker refused the commit for something that it had refused before. Only when it answers the rollback, too, is
@@ -315,34 +374,8 @@ impl Unit for OpenWireUnit<'_> {
         }
     }
 
-    async fn commit(mut self, record: SyncRecord) -> Outcome {
-        let prepared = self.prepare(&record).await.and_then(|prepared| {
-            let session = &self.claim.session;
-            let commit = session.step(&self.transaction, TransactionType::CommitOnePhase);
-            let ready = session.connection.ready_behind(commit, &mut self.unsent);
-            Ok((prepared, ready.map_err(|error| session.unwritable(&error))?))
-        });
-        let ((text, taken), ready) = match prepared {
-            Ok(prepared) => prepared,
-            // The commit was never sent, so the end of the connection rolls all of it back.
-            Err(error) => return Outcome::RolledBack(self.give_up(error)),
-        };
-        self.over = true;
-        let connection = &self.claim.session.connection;
-        let mut asked = connection.post(ready);
-        match connection.answer(&mut asked, "committing", self.claim.limits.commit).await {
-            Ok(Ok(())) => {
-                self.claim.record.lease.replaced(record, text);
-                Outcome::Committed
-            }
-            Ok(Err(why)) if is_marked(&why) => self.undo(&why, taken).await,
-            // How far it came, only the record tells.
-            Ok(Err(why)) => {
-                let what = format!("{} failed while committing", connection.broker());
-                Outcome::InDoubt(self.give_up(refusal::of_connection(&what, &why)))
-            }
-            Err(error) => Outcome::InDoubt(self.give_up(error)),
-        }
+    async fn commit(self, record: SyncRecord) -> Outcome {
+        self.finish(Kept::Received(record), Vec::new()).await
     }
 
     async fn rollback(mut self) {
