@@ -118,7 +118,7 @@ pub struct Taken {
     pub from: Destination,
     /// The message, or why it is none that an application can have sent.
     pub publication: Result<Publication, String>,
-    /// Whether the broker has delivered it before.
+    /// Whether the broker says that it has delivered it before; ActiveMQ says nothing of it after an orderly end.
     pub redelivered: bool,
 }
 
