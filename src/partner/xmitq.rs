@@ -21,7 +21,7 @@ const RECORD_HEADER: u64 = 8;
 pub struct Putter {
     queue: BufWriter<File>,
     path: PathBuf,
-    _lock: File,
+    _lock: Locked,
 }
 
 impl Putter {
@@ -71,7 +71,7 @@ pub struct Xmitq {
     at: u64,
     sync: ChannelSync,
     fsync: bool,
-    _lock: File,
+    _lock: Locked,
 }
 
 impl Xmitq {
@@ -180,13 +180,24 @@ impl Xmitq {
     }
 }
 
-/// The lock of a folder's part, held until the file is dropped.
-pub(super) fn lock(folder: &Path, name: &str) -> Result<File, PartnerError> {
+/// A lock on a file, until dropped. It is given back by name: a process that is just being started would else hold a copy
+/// of the file, and so the lock, for a moment longer.
+#[derive(Debug)]
+pub(super) struct Locked(File);
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
+/// The lock of a folder's part.
+pub(super) fn lock(folder: &Path, name: &str) -> Result<Locked, PartnerError> {
     let path = folder.join(name);
     let open = || OpenOptions::new().create(true).truncate(false).write(true).open(&path);
     let file = open().map_err(|e| PartnerError::file(&path, e))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Locked(file)),
         Err(fs::TryLockError::WouldBlock) => Err(PartnerError::InUse(folder.to_owned())),
         Err(fs::TryLockError::Error(e)) => Err(PartnerError::file(&path, e)),
     }

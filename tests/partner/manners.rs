@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mqferry::partner::receiver::{Greeting, Habits, LocalMessage, Receiver, Receiving, Second, SeqWrapRefusal};
-use mqferry::partner::{Options, PartnerError, ResetNumber, Speech, generator, ping, run, serve};
+use mqferry::partner::{Options, PartnerError, ResetNumber, Speech, call_back, generator, ping, run, serve};
 use mqferry::wire::{CapFlags1, ErrFlags1, StatusCode};
+use tokio::net::TcpListener;
 
 use super::pair::{CHANNEL, Pair};
 use super::relay::{Gate, Relay};
@@ -157,6 +158,24 @@ async fn a_requester_calls() {
         let error = receiver.request(CHANNEL, &address).await.unwrap_err().to_string();
         assert!(error.contains("CHANNEL_WRONG_TYPE"), "{error}");
         life.kill().await;
+    }
+}
+
+/// A sender ends a requester's call, with a word or without, and calls back.
+#[tokio::test]
+async fn a_sender_that_a_requester_calls_calls_back() {
+    for status in [None, Some(StatusCode::CHANNEL_UNAVAILABLE)] {
+        let pair = Pair::with(25, 1000).await;
+        let life = pair.live(pair.receiving());
+        let door = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = door.local_addr().unwrap().to_string();
+        let options = pair.sending();
+        let sender = tokio::spawn(async move { call_back(&options, &door, status).await });
+        let error = life.receiver.request(CHANNEL, &address).await.unwrap_err();
+        assert!(error.is_worth_a_retry(), "{error}");
+        assert_eq!(sender.await.unwrap().unwrap().confirmed, 25);
+        life.kill().await;
+        pair.assert_all();
     }
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use bytes::{Buf, BufMut, Bytes};
 
 use super::local::{LocalMessage, LocalQueues};
-use crate::partner::xmitq::{checksum, lock};
+use crate::partner::xmitq::{Locked, checksum, lock};
 use crate::partner::{PartnerError, Step};
 use crate::wire::{Alphabet, ByteOrder, Luwid};
 
@@ -40,6 +40,15 @@ pub struct Remembered {
     pub before: Luwid,
 }
 
+/// Why a journal takes nothing any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// Its queue manager died at this step.
+    Died(Step),
+    /// Its queue manager was ended from outside.
+    Killed,
+}
+
 /// What is committed at once.
 #[derive(Clone, Debug)]
 pub(super) struct Record {
@@ -60,9 +69,10 @@ pub(super) struct Journal {
     /// Which connection of a channel may commit.
     owners: HashMap<ChannelId, u64>,
     fsync: bool,
-    /// Where its queue manager died: nothing is written any more.
-    died: Option<Step>,
-    _lock: File,
+    /// Why nothing is written any more.
+    closed: Option<Closed>,
+    /// Given back when nothing is written any more.
+    lock: Option<Locked>,
 }
 
 impl Journal {
@@ -82,7 +92,7 @@ impl Journal {
         };
         let file = open().map_err(|e| PartnerError::file(&path, e))?;
         let channels = kept.channels().map(|(id, remembered)| (id.clone(), *remembered)).collect();
-        Ok(Self { file, path, end, channels, owners: HashMap::new(), fsync, died: None, _lock: lock })
+        Ok(Self { file, path, end, channels, owners: HashMap::new(), fsync, closed: None, lock: Some(lock) })
     }
 
     /// What is remembered of a channel; nothing of one that never ran.
@@ -100,15 +110,18 @@ impl Journal {
         self.owners.get(id) == Some(&connection)
     }
 
-    /// Its queue manager died at this step.
-    pub(super) fn close(&mut self, step: Step) {
-        self.died = Some(step);
+    /// Nothing is written any more, and another may open it.
+    pub(super) fn close(&mut self, why: Closed) {
+        self.closed.get_or_insert(why);
+        self.lock = None;
     }
 
     /// Commits, all or nothing.
     pub(super) fn commit(&mut self, record: &Record) -> Result<(), PartnerError> {
-        if let Some(step) = self.died {
-            return Err(PartnerError::Died(step));
+        match self.closed {
+            Some(Closed::Died(step)) => return Err(PartnerError::Died(step)),
+            Some(Closed::Killed) => return Err(PartnerError::Closed("as its queue manager was killed")),
+            None => {}
         }
         let bytes = framed(record);
         let mut write = || {
@@ -124,11 +137,13 @@ impl Journal {
         Ok(())
     }
 
-    /// Writes half of a record: the rest will never follow.
+    /// Writes half of a record: the rest will never follow, nor anything else.
     pub(super) fn half_a_commit(&mut self, record: &Record) -> Result<(), PartnerError> {
         let bytes = framed(record);
         let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
-        self.file.write_all(half).map_err(|e| PartnerError::file(&self.path, e))
+        let written = self.file.write_all(half).map_err(|e| PartnerError::file(&self.path, e));
+        self.close(Closed::Died(Step::MidCommit));
+        written
     }
 }
 
@@ -299,7 +314,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), false).unwrap();
         journal.half_a_commit(&record(1, b"one")).unwrap();
-        journal.close(Step::MidCommit);
         assert!(matches!(journal.commit(&record(1, b"one")), Err(PartnerError::Died(Step::MidCommit))));
         drop(journal);
         assert!(numbers(folder.path()).is_empty());

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::greeting::{call, greet};
 use super::instance::Instance;
-use super::journal::{ChannelId, Journal};
+use super::journal::{ChannelId, Closed, Journal};
 use super::options::{Receiving, Second, Tally};
 use crate::partner::capture::Capture;
 use crate::partner::conversation::Conversation;
@@ -86,9 +86,16 @@ impl Receiver {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// RCVR: takes every caller of this listener until it is told to stop, or dies. Dropped, it cuts all connections, as
-    /// `kill -9` would.
+    /// RCVR: takes every caller of this listener until it is told to stop, or dies. Dropped before, it is the end of the
+    /// queue manager, as by `kill -9`: all connections are cut, nothing is committed any more, the folder is free.
     pub async fn serve(&self, listener: &TcpListener) -> Result<(), PartnerError> {
+        let mut alive = Alive { shared: &self.shared, kill: true };
+        let outcome = self.accept(listener).await;
+        alive.kill = false;
+        outcome
+    }
+
+    async fn accept(&self, listener: &TcpListener) -> Result<(), PartnerError> {
         let mut stopping = self.shared.stopping.subscribe();
         let mut connections = JoinSet::new();
         let mut stops = false;
@@ -134,6 +141,20 @@ impl Receiver {
     /// What it did so far.
     pub fn tally(&self) -> Tally {
         self.shared.tally().clone()
+    }
+}
+
+/// Ends the queue manager if it is dropped too early.
+struct Alive<'a> {
+    shared: &'a Shared,
+    kill: bool,
+}
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        if self.kill {
+            self.shared.journal().close(Closed::Killed);
+        }
     }
 }
 
@@ -191,7 +212,7 @@ impl Shared {
     /// The end, if it is due at this step; nothing is committed after it.
     pub(super) fn die(&self, step: Step) -> Result<(), PartnerError> {
         if held(&self.fate).strikes(step) {
-            self.journal().close(step);
+            self.journal().close(Closed::Died(step));
             return Err(PartnerError::Died(step));
         }
         Ok(())
