@@ -5,8 +5,8 @@ mod transmission;
 
 use bytes::Bytes;
 use mqferry::mapping::{
-    Body, BodyMode, Destination, GroupClose, Mapped, Policy, Publication, Route, Treatment, UnknownReply, Value,
-    publish, to_mq,
+    Body, BodyMode, Destination, GroupClose, Mapped, Policy, PropertyNames, Publication, Route, Treatment,
+    UnknownReply, Value, publish, to_mq,
 };
 use mqferry::message::{Coding, Md, MdV2, Rfh2};
 use transmission::{
@@ -406,6 +406,47 @@ fn names_that_mean_something_to_a_broker_are_renamed() {
     assert!(!got.contains_key("AMQ_SCHEDULED_DELAY") && !got.contains_key("JMSXGroupID"));
     assert_eq!(publication.group_id, None);
     assert_eq!(notes.len(), 3, "{notes:?}");
+}
+
+/// For clients that show only Java identifiers, where the route says so; restored on the way back, changed ones and new ones too.
+#[test]
+fn names_as_java_identifiers() {
+    let treatment = Treatment { property_names: PropertyNames::Escape, ..transmission::trusting() };
+    let escaping =
+        Policy { routes: vec![Route { destination: None, treatment, ..route("*", "", BodyMode::Auto) }], ..policy() };
+    let usr = "<usr><a-b dt='i4'>1</a-b><x:y>2</x:y><a><b>3</b></a><NULL>4</NULL><c_x002D_d>5</c_x002D_d><größe>6</größe>\
+               <h-h dt='bin.hex'>00ab</h-h></usr>";
+    let mut data = rfh2(&["<mcd><Msd>jms_text</Msd></mcd>", usr, "<x-ext>7</x-ext>"]).encode(Coding::default());
+    data.extend_from_slice(b"text");
+    let envelope = transmission(&Md { format: chars("MQHRF2"), ..plain() }, &data);
+    let Mapped { publication, notes } = publish(&envelope, &escaping, NOW).expect("a publication");
+    for (name, value) in [
+        ("a_x002D_b", Value::Int(1)),
+        ("x_x003A_y", string("2")),
+        ("a_x002E_b", string("3")),
+        ("_x004E_ULL", string("4")),
+        ("größe", string("6")),
+        ("h_x002D_h", string("00ab")),
+        ("MQFERRY_bin", string("h-h")),
+        ("MQFERRY_names", string("escaped")),
+        ("MQFERRY_RFH2_x_x002D_ext", string("<x-ext>7</x-ext>")),
+    ] {
+        assert_eq!(publication.properties.get(name), Some(&value), "{name} in {:#?}", publication.properties);
+    }
+    assert!(notes.iter().any(|note| note.contains("\"a-b\" is no Java identifier")), "{notes:?}");
+    let is_identifier = |name: &String| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    assert!(publication.properties.keys().all(is_identifier), "{:#?}", publication.properties);
+    let back = |publication: &Publication| to_mq(publication, &sending(&escaping), NOW).expect("back").data();
+    assert_eq!(back(&publication), envelope.data());
+    let mut changed = publication.clone();
+    changed.properties.insert("a_x002D_b".into(), Value::Int(8));
+    changed.properties.insert("new_x002D_one".into(), Value::Int(9));
+    let data = back(&changed).escape_ascii().to_string();
+    assert!(data.contains(r"<a-b dt=\'i4\'>8</a-b>") && data.contains(r"<new-one dt=\'i4\'>9</new-one>"), "{data}");
+    // A route of another gateway, which does not say so: the message does.
+    assert_eq!(to_mq(&publication, &sending(&policy()), NOW).expect("back").data(), envelope.data());
+    // As it is, without.
+    assert!(map(&envelope).publication.properties.contains_key("a-b"));
 }
 
 #[test]

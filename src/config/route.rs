@@ -6,7 +6,8 @@ use super::problem::Report;
 use super::section::Section;
 use crate::codepage;
 use crate::mapping::{
-    BodyMode, CodMode, ContextMode, Destination, Glob, GroupClose, Rfh2Mode, Route, Segments, Treatment, Unencodable,
+    BadCorrelation, BodyMode, CodMode, ContextMode, Destination, Glob, GroupClose, PropertyNames, Rfh2Mode, Route,
+    Segments, Treatment, Unencodable,
 };
 
 /// Queues of the gateway's own; a message there would break a channel.
@@ -35,8 +36,20 @@ fn one(mut section: Section<'_>, report: &mut Report<'_>) -> Route {
 }
 
 /// The keys that say how a route's messages are mapped; with any of them a route needs no destination.
-const TREATMENT: [&str; 9] =
-    ["body", "rfh2", "unencodable", "segments", "cod", "group_close", "context", "ccsid", "encoding"];
+const TREATMENT: [&str; 12] = [
+    "body",
+    "rfh2",
+    "unencodable",
+    "segments",
+    "cod",
+    "group_close",
+    "context",
+    "bad_correlation",
+    "property_names",
+    "keep_amqp",
+    "ccsid",
+    "encoding",
+];
 
 fn treatment(section: &mut Section<'_>, report: &mut Report<'_>) -> Treatment {
     let careful = Treatment::default();
@@ -52,6 +65,9 @@ fn treatment(section: &mut Section<'_>, report: &mut Report<'_>) -> Treatment {
         cod: cod(section, report),
         group_close: option(section, report, "group_close", GroupClose::WORDS),
         context: option(section, report, "context", ContextMode::WORDS),
+        bad_correlation: option(section, report, "bad_correlation", BadCorrelation::WORDS),
+        property_names: option(section, report, "property_names", PropertyNames::WORDS),
+        keep_amqp: flag(section, report, "keep_amqp"),
         ccsid,
         encoding: section.number(report, "encoding", 273..=785, "").unwrap_or(careful.encoding),
     }
@@ -65,6 +81,15 @@ fn cod(section: &mut Section<'_>, report: &mut Report<'_>) -> CodMode {
         report.at(&place, &section.key("cod"), problem);
     }
     cod
+}
+
+/// `true` or `false`, which is the default.
+fn flag(section: &mut Section<'_>, report: &mut Report<'_>, key: &str) -> bool {
+    let Some(word) = section.word(report, key) else { return false };
+    word.value.parse().unwrap_or_else(|_| {
+        report.at(&word.span, &section.key(key), format!("{:?} is neither; write true or false", word.value));
+        false
+    })
 }
 
 /// One of the words, or the default.

@@ -10,8 +10,8 @@ use crate::wire::ByteOrder;
 use super::folders::Folder;
 use super::markup::Element;
 use super::payload::Payload;
-use super::properties::Properties;
-use super::{Body, BodyMode, Value, collection, reason};
+use super::properties::{CLASS, Properties};
+use super::{Body, BodyMode, Value, back, collection, reason};
 
 /// What the `mcd` folder says of the message: its class or domain, and the parts of JMSType.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(super) struct Mcd {
     pub(super) format: Option<String>,
     /// A text message whose text is null.
     pub(super) null_text: bool,
+    /// The message class that we kept beside a domain when the message went to MQ.
+    pub(super) class: Option<String>,
 }
 
 impl Mcd {
@@ -34,7 +36,9 @@ impl Mcd {
         let Some(root) = folders.iter().filter(|f| f.name == "mcd").find_map(|f| f.content.as_ref().ok()) else {
             return Self::default();
         };
-        Self::of(root)
+        let mut mcd = Self::of(root);
+        mcd.class = mcd.class_beside(folders);
+        mcd
     }
 
     /// Reads one folder.
@@ -47,7 +51,20 @@ impl Mcd {
             kind: text("Type"),
             format: text("Fmt"),
             null_text: root.child("msgbody").is_some_and(Element::is_nil),
+            class: None,
         }
+    }
+
+    /// What the application's properties say of the class, where they can know better than the domain.
+    fn class_beside(&self, folders: &[Folder<'_>]) -> Option<String> {
+        const CLASSES: [&str; 6] = ["jms_text", "jms_bytes", "jms_map", "jms_stream", "jms_object", "jms_none"];
+        let domain = self.domain.as_deref()?;
+        if domain.starts_with("jms_") && self.set.is_none() && self.format.is_none() {
+            return None; // no part of a JMSType
+        }
+        let usr = folders.iter().filter(|f| f.name == "usr").find_map(|f| f.content.as_ref().ok())?;
+        let class = usr.child(CLASS)?.text.as_ref();
+        CLASSES.into_iter().find(|known| *known == class && back::is_behind(domain, known)).map(str::to_owned)
     }
 
     /// JMSType as IBM's JMS client shows it: the type alone, or with message set or format `mcd://domain/set/type?format=`.
@@ -76,7 +93,7 @@ pub(super) fn body(
     properties: &mut Properties,
 ) -> Body {
     let bytes = payload.bytes(envelope);
-    let class = mcd.domain.as_deref().filter(|domain| domain.starts_with("jms_"));
+    let class = mcd.class.as_deref().or(mcd.domain.as_deref().filter(|domain| domain.starts_with("jms_")));
     let is_segment = envelope.v2().is_some_and(|v2| {
         let whole = v2.offset == 0 && v2.msg_flags & msg_flags::LAST_SEGMENT != 0;
         v2.msg_flags & (msg_flags::SEGMENT | msg_flags::LAST_SEGMENT) != 0 && !whole

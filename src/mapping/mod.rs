@@ -13,6 +13,8 @@ mod groups;
 pub mod hops;
 pub mod id;
 pub mod markup;
+mod names;
+pub mod nested;
 mod payload;
 pub mod properties;
 pub mod publication;
@@ -31,7 +33,7 @@ pub use dead_letter::{Original, dead_letter};
 pub use publication::{Body, Destination, Entry, Publication, Value};
 pub use publish::{Mapped, map_to, publish, publish_as_bytes};
 pub use route::{
-    BodyMode, CodMode, ContextMode, Glob, GroupClose, Policy, Rfh2Mode, Route, Routed, Segments, Treatment,
-    Unencodable, UnknownReply,
+    BadCorrelation, BodyMode, CodMode, ContextMode, Glob, GroupClose, Policy, PropertyNames, Rfh2Mode, Route, Routed,
+    Segments, Treatment, Unencodable, UnknownReply,
 };
 pub use unmappable::Unmappable;

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, btree_map};
 use std::fmt::Write;
 
-use super::{Value, id};
+use super::{Value, id, nested};
 
 /// Comes before a name from the application that cannot be used as it is.
 pub const ESCAPE: &str = "MQFERRY_P_";
@@ -25,6 +25,8 @@ pub struct Properties {
     from_application: BTreeSet<String>,
     notes: Notes,
     markers: Markers,
+    /// Names of AMQP's own fields mean these, as they did on the way to MQ.
+    keeps_amqp: bool,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +54,17 @@ struct Markers {
 }
 
 impl Properties {
+    /// Lets names of AMQP's own fields be as they are.
+    pub fn keep_amqp(&mut self, keep: bool) {
+        self.keeps_amqp = keep;
+    }
+
+    /// Whether the route wants it to be what AMQP knows by this name.
+    fn is_for_amqp(&self, name: &str) -> bool {
+        let said = |field: &str| is_amqps_own(field) || matches!(field, "ContentType" | "ContentEncoding");
+        self.keeps_amqp && name.strip_prefix("JMS_AMQP_").is_some_and(said)
+    }
+
     /// Adds something that a person should know; of very many only the first are kept.
     pub fn note(&mut self, text: impl Into<String>) {
         self.notes.add(text.into());
@@ -95,7 +108,7 @@ impl Properties {
         let could_be_ours = name.starts_with("JMS") || name.starts_with("MQFERRY_");
         let taken = if has_beyond_bmp(&name) {
             Some("has characters that brokers spoil")
-        } else if is_special(&name) {
+        } else if is_special(&name) && !self.is_for_amqp(&name) {
             Some("means something else to a broker")
         } else if !could_be_ours {
             None
@@ -170,7 +183,7 @@ impl Markers {
 const MAX_NOTES: usize = 64;
 
 /// Names of ours that a message brings back from an earlier crossing, and that keep their meaning.
-pub(super) const KEPT: [&str; 3] = [HOPS, MESSAGE_ID, REPLY_TO];
+pub(super) const KEPT: [&str; 6] = [HOPS, MESSAGE_ID, REPLY_TO, CLASS, nested::PROPERTIES, nested::IN_BODY];
 
 /// Gateways that it went through, with blanks between.
 pub const HOPS: &str = "MQFERRY_HOPS";
@@ -178,6 +191,18 @@ pub const HOPS: &str = "MQFERRY_HOPS";
 pub const MESSAGE_ID: &str = "MQFERRY_JMSMessageID";
 /// A JMSReplyTo that MQ has no field for.
 pub const REPLY_TO: &str = "MQFERRY_JMSReplyTo";
+
+/// The message class, as `Msd` would name it, where the domain of a JMSType takes that place.
+pub const CLASS: &str = "MQFERRY_Class";
+
+/// Whether the name, without `JMS_AMQP_`, is that of something which only AMQP knows and an application can have said: not how the
+/// broker read the message, nor what stands for the class and the destinations of JMS (mapping rules, section 10).
+pub(super) fn is_amqps_own(field: &str) -> bool {
+    match field.strip_prefix("MA_") {
+        Some(annotation) => !matches!(annotation, "x-opt-jms-msg-type" | "x-opt-jms-dest" | "x-opt-jms-reply-to"),
+        None => matches!(field, "ReplyToGroupID" | "FirstAcquirer") || field.starts_with("FT_"),
+    }
+}
 
 /// Whether it is what we ourselves wrote into a message for MQ.
 fn is_kept(name: &str, value: &Value) -> bool {

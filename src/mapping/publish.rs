@@ -29,10 +29,10 @@ use super::folders::{self, Folder};
 use super::groups::{self, MAX_NAME};
 use super::markup::Element;
 use super::payload::Payload;
-use super::properties::{HOPS, MESSAGE_ID, Properties, REPLY_TO};
+use super::properties::{CLASS, HOPS, MESSAGE_ID, Properties, REPLY_TO};
 use super::{
-    BodyMode, CodMode, Destination, GroupClose, Policy, Publication, Routed, UnknownReply, Unmappable, Value, digest,
-    hops, id, reason, typed,
+    BodyMode, CodMode, Destination, GroupClose, Policy, PropertyNames, Publication, Routed, UnknownReply, Unmappable,
+    Value, digest, hops, id, names, reason, typed,
 };
 
 /// A publication and what a person should know about its making.
@@ -97,6 +97,7 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
         });
     }
     let mut to = Properties::default();
+    to.keep_amqp(routed.treatment.keep_amqp);
     envelope.notes.iter().for_each(|note| to.note(note.clone()));
     let payload = Payload::of(envelope);
     if let Some(name) = payload.foreign {
@@ -118,7 +119,10 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
     let reply_to = reply_to(envelope, policy, &jms, &mut to)?;
     confirmations(md.report, routed.treatment.cod, &mut to);
     set_folders(&folders, &mut to);
-    let (mut properties, notes) = to.finish();
+    let (mut properties, mut notes) = to.finish();
+    if mcd.class.is_some() {
+        properties.remove(CLASS); // the body says it now
+    }
     let (message_id, said_reply) = ours_from_mq(envelope, policy, &mut properties)?;
     let mut publication = Publication {
         destination: routed.destination.clone(),
@@ -136,7 +140,10 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
         properties,
         body,
     };
-    back::keep::keep(&mut publication, envelope, &payload, policy, now_ms);
+    back::keep::keep(&mut publication, envelope, &payload, policy, routed.treatment.keep_amqp, now_ms);
+    if routed.treatment.property_names == PropertyNames::Escape {
+        notes.append(&mut names::escape(&mut publication));
+    }
     Ok(Mapped { publication, notes })
 }
 

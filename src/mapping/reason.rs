@@ -10,6 +10,8 @@ pub const UNKNOWN_REMOTE_Q_MGR: i32 = 2087;
 pub const NOT_CONVERTED: i32 = 2119;
 /// MQRC: a name with characters that names cannot have.
 pub const OBJECT_NAME_ERROR: i32 = 2152;
+/// MQRC: a correlation id that is none.
+pub const CORREL_ID_ERROR: i32 = 2207;
 /// MQRC: a message goes round (IBM says it of publications).
 pub const LOOPING: i32 = 2541;
 /// MQFB: the message expired.
@@ -134,6 +136,7 @@ const NAMES: &[(i32, &str)] = &[
     (2197, "MQRC_UNKNOWN_DEF_XMIT_Q"),
     (2198, "MQRC_DEF_XMIT_Q_TYPE_ERROR"),
     (2199, "MQRC_DEF_XMIT_Q_USAGE_ERROR"),
+    (2207, "MQRC_CORREL_ID_ERROR"),
     (2218, "MQRC_MSG_TOO_BIG_FOR_CHANNEL"),
     (2241, "MQRC_INCOMPLETE_GROUP"),
     (2242, "MQRC_INCOMPLETE_MSG"),

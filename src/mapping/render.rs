@@ -150,7 +150,13 @@ pub fn escape(out: &mut String, text: &str, place: Place) {
 ///
 /// [`restore_name`] undoes it, and nothing but it: it leaves alone what this would not have written.
 pub fn element_name(name: &str) -> Cow<'_, str> {
-    let fits = |(at, c): (usize, char)| fits_element_name(c, at == 0);
+    escaped(name, fits_element_name)
+}
+
+/// A name with `_xHHHH_` for each character that does not fit (the second argument: whether it is the first), and for the underscore
+/// of what looks like that already. [`restored`] undoes it.
+pub(super) fn escaped(name: &str, fits: impl Fn(char, bool) -> bool) -> Cow<'_, str> {
+    let fits = |(at, c): (usize, char)| fits(c, at == 0);
     if name.char_indices().all(fits) && !has_escapes(name) {
         return Cow::Borrowed(name);
     }
@@ -167,16 +173,22 @@ pub fn element_name(name: &str) -> Cow<'_, str> {
             reversed.extend(format!("_x{:04X}_", u32::from(c)).chars().rev());
         }
     }
-    reversed.into_iter().rev().collect::<String>().into()
+    let written: String = reversed.into_iter().rev().collect();
+    if written == name { Cow::Borrowed(name) } else { Cow::Owned(written) }
 }
 
 /// The property's name that [`element_name`] wrote so; any other name, one that only looks escaped too, is itself.
 pub fn restore_name(written: &str) -> String {
+    restored(written, element_name).unwrap_or_else(|| written.to_owned())
+}
+
+/// The name that `escape` wrote so; none where it is itself.
+pub(super) fn restored(written: &str, escape: impl Fn(&str) -> Cow<'_, str>) -> Option<String> {
     if !has_escapes(written) {
-        return written.to_owned();
+        return None;
     }
     let name = unescaped(written);
-    if element_name(&name) == written { name } else { written.to_owned() }
+    (name != written && escape(&name) == written).then_some(name)
 }
 
 /// Whether there is an `_x` in a name.

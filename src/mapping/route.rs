@@ -53,6 +53,13 @@ pub struct Treatment {
     pub group_close: GroupClose,
     /// Whose name stands in UserIdentifier of messages to MQ.
     pub context: ContextMode,
+    /// What becomes of a JMSCorrelationID that looks like an id of MQ's and is none.
+    pub bad_correlation: BadCorrelation,
+    /// How names of properties are written for the broker.
+    pub property_names: PropertyNames,
+    /// Whether what only AMQP knows goes to MQ and comes back from there: message annotations, footers, reply-to-group-id,
+    /// first-acquirer. Without it these are left out, with a note.
+    pub keep_amqp: bool,
     /// CCSID of text that comes from the broker and says nothing itself.
     pub ccsid: i32,
     /// Encoding of what comes from the broker and says nothing itself.
@@ -69,6 +76,9 @@ impl Default for Treatment {
             cod: CodMode::default(),
             group_close: GroupClose::default(),
             context: ContextMode::default(),
+            bad_correlation: BadCorrelation::default(),
+            property_names: PropertyNames::default(),
+            keep_amqp: false,
             ccsid: 1208,
             encoding: 273,
         }
@@ -158,6 +168,27 @@ policies! {
         Mcauser = "mcauser",
         /// JMSXUserID, or what the message came from MQ with. As with MQ's authority to set context: for those who are trusted.
         Set = "set",
+    }
+    /// A JMSCorrelationID that begins `ID:` and goes on with other than at most 48 hex digits, an even number of them: no bytes for
+    /// CorrelId can be read from it (mapping rules, section 4). Ids that the broker gave to messages are of this kind.
+    BadCorrelation, "bad_correlation" {
+        /// CorrelId is derived from it as MsgId is from a JMSMessageID: whoever answers or follows a message by its id, on either
+        /// side, still names that message. With a note.
+        #[default]
+        Derive = "derive",
+        /// CorrelId is the beginning of the text, as with any other text. With a note.
+        Text = "text",
+        /// The message goes to the dead-letter queue, MQRC 2207.
+        Refuse = "refuse",
+    }
+    /// Names of properties on the way to the broker (mapping rules, section 8).
+    PropertyNames, "property_names" {
+        /// As they are: ActiveMQ takes any.
+        #[default]
+        AsIs = "as-is",
+        /// `_xHHHH_` for each character that a Java identifier cannot have, and for the first of a word that JMS forbids: clients
+        /// that insist on identifiers see them. Restored on the way back.
+        Escape = "escape",
     }
     /// A message asks for replies at a queue manager that no channel of ours leads to (mapping rules, section 5).
     UnknownReply, "unknown_reply" {

@@ -95,12 +95,7 @@ fn publications() -> impl Strategy<Value = Publication> {
     );
     (id(), fields, reply, group, prop::collection::btree_map(name, value(), 0..6), body()).prop_map(
         |(message_id, fields, reply_to, group, properties, body)| Publication {
-            // A domain in JMSType takes the place of the message class (rows::jms_type_and_message_class).
-            body: match body {
-                Body::Text(_) | Body::Bytes(_) => body,
-                _ if fields.4.as_deref().is_some_and(|kind| kind.starts_with("mcd:")) => Body::Text("text".into()),
-                _ => body,
-            },
+            body,
             message_id: Some(message_id),
             persistent: fields.0,
             priority: fields.1,

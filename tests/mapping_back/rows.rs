@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use mqferry::mapping::{
-    Body, BodyMode, ContextMode, Destination, Entry, MqMessage, Policy, Publication, Rfh2Mode, Route, Sending,
-    Treatment, Unencodable, Unmappable, Value, to_mq,
+    BadCorrelation, Body, BodyMode, ContextMode, Destination, Entry, MqMessage, Policy, Publication, Rfh2Mode, Route,
+    Sending, Treatment, Unencodable, Unmappable, Value, publish, to_mq,
 };
 use mqferry::message::{Chars, Coding, Envelope, Md};
 use mqferry::wire::ByteOrder;
@@ -251,6 +251,39 @@ fn correlation_ids() {
     }
 }
 
+/// What looks like an id of MQ's and is none, as the route has it.
+#[test]
+fn correlation_ids_that_are_none() {
+    let by = |bad_correlation, id: &str| {
+        tried(|p| p.correlation_id = Some(id.into()), &treated(Treatment { bad_correlation, ..Treatment::default() }))
+    };
+    for odd in ["ID:123", "ID:host-40411-1:1:1:1:1", &format!("ID:{}", "00".repeat(25))] {
+        for (policy, begins) in
+            [(BadCorrelation::default(), &b"MQFY"[..]), (BadCorrelation::Text, &odd.as_bytes()[..6])]
+        {
+            let message = by(policy, odd).expect("sent");
+            assert!(message.md.correl_id.starts_with(begins), "{odd}");
+            assert!(message.notes.len() == 1 && message.notes[0].contains("48 hex digits"), "{:?}", message.notes);
+            let rfh2s: Vec<_> = envelope(&message).rfh2s().map(|(rfh2, _)| rfh2.clone()).collect();
+            assert!(format!("{rfh2s:?}").contains(&format!("<Cid>{odd}</Cid>")), "in full");
+        }
+        let refused = by(BadCorrelation::Refuse, odd).expect_err("refused");
+        assert_eq!((refused.reason, refused.field), (2207, "CorrelId"));
+        assert!(refused.text.contains("bad_correlation"), "{}", refused.text);
+    }
+    for good in ["ID:", "ID:0102", "order-4711", "AMQP_UUID:1", &format!("ID:{}", "Ab".repeat(24))] {
+        assert_eq!(by(BadCorrelation::Refuse, good).expect(good).notes, Vec::<String>::new());
+    }
+    // With its CorrelId it came from MQ, and goes back as it came.
+    let md = Md { correl_id: [7; 24], ..super::transmission::plain() };
+    let rfh2 = super::transmission::rfh2(&["<jms><Cid>ID:123</Cid></jms>"]);
+    let came = super::transmission::with_rfh2(md, &rfh2, b"").publication;
+    for bad_correlation in [BadCorrelation::Derive, BadCorrelation::Text, BadCorrelation::Refuse] {
+        let policy = treated(Treatment { bad_correlation, ..Treatment::default() });
+        assert_eq!(to_mq(&came, &sending(&policy), NOW).expect("back").md.correl_id, [7; 24]);
+    }
+}
+
 /// Section 5.
 #[test]
 fn reply_to() {
@@ -392,10 +425,33 @@ fn jms_type_and_message_class() {
         assert_eq!(message.body, Bytes::copy_from_slice(bytes));
         assert!(folders(|p| p.body = body).starts_with(&format!("<mcd><Msd>{class}</Msd></mcd>")), "{class}");
     }
-    // The domain of a JMSType stands where the class would: MQ has one field for both.
-    let typed = |body| sent(|p| (p.message_type, p.body) = (Some("mcd://mrm/S/T".into()), body)).notes;
-    assert!(typed(Body::Map(vec![])).iter().any(|note| note.contains("jms_map")), "{:?}", typed(Body::Map(vec![])));
-    assert_eq!(typed(Body::Text("t".into())), Vec::<String>::new());
+    // The domain of a JMSType stands where the class would: MQ has one field for both, so that the class goes as a property.
+    for (kind, body, class) in [
+        ("mcd://mrm/S/T", Body::Map(vec![]), Some("jms_map")),
+        ("mcd://mrm/S/T", Body::Stream(vec![Value::Int(1)]), Some("jms_stream")),
+        ("mcd://mrm/S/T", Body::Object("o".into()), Some("jms_object")),
+        ("mcd://mrm/S/T", Body::Empty, Some("jms_none")),
+        ("mcd://mrm/S/T", Body::Text("t".into()), None),
+        ("mcd://mrm/S/T", Body::Bytes("b".into()), None),
+        ("mcd://jms_map/S/T", Body::Text("t".into()), Some("jms_text")),
+        ("mcd://jms_map/S/T", Body::Map(vec![]), None),
+    ] {
+        let typed = |p: &mut Publication| (p.message_type, p.body) = (Some(kind.into()), body.clone());
+        let usr = class.map(|class| format!("<MQFERRY_Class>{class}</MQFERRY_Class>"));
+        let is_there =
+            |folders: &str| usr.as_ref().map_or(!folders.contains("MQFERRY_Class"), |usr| folders.contains(usr));
+        assert!(is_there(&folders(typed)), "{kind} {body:?}: {}", folders(typed));
+        assert_eq!(sent(typed).notes, Vec::<String>::new());
+        // Back from MQ it is what it was, and it goes there again as it came.
+        let message = sent(typed);
+        let envelope = super::transmission::transmission(&message.md, &message.data());
+        let publication = super::transmission::assert_comes_back(&envelope, kind);
+        assert_eq!((publication.message_type.as_deref(), &publication.body), (Some(kind), &body));
+        assert!(!publication.properties.contains_key("MQFERRY_Class"));
+        let never = treated(Treatment { rfh2: Rfh2Mode::Never, ..Treatment::default() });
+        let notes = tried(typed, &never).expect("sent").notes;
+        assert_eq!(notes.iter().any(|note| note.contains("message class")), class.is_some(), "{notes:?}");
+    }
     let map = Body::Map(vec![Entry { name: "a".into(), value: Value::Bytes(Bytes::from_static(&[0, 255])) }]);
     assert_eq!(sent(|p| p.body = map).body, "<map><elt name=\"a\" dt='bin.hex'>00ff</elt></map>");
 }
@@ -513,6 +569,75 @@ fn what_providers_add_stays_out() {
     assert!(sent(set("JMS_AMQP_ContentType", string("application/octet-stream"))).headers.is_empty());
     let kept = folders(set("JMS_AMQP_ContentType", string("application/json")));
     assert!(kept.contains("<JMS_AMQP_ContentType>application/json</JMS_AMQP_ContentType>"), "{kept}");
+}
+
+/// Section 10: what only AMQP knows goes where the route says so, and comes back.
+#[test]
+fn what_only_amqp_knows() {
+    let said = |p: &mut Publication| {
+        for (name, value) in [
+            ("JMS_AMQP_ReplyToGroupID", string("g")),
+            ("JMS_AMQP_FirstAcquirer", Value::Boolean(true)),
+            ("JMS_AMQP_MA_x-colour", string("red")),
+            ("JMS_AMQP_FT_sum", Value::Long(7)),
+            ("JMS_AMQP_MA_x-opt-jms-dest", Value::Byte(0)),
+            ("JMS_AMQP_HEADER", Value::Boolean(true)),
+        ] {
+            p.properties.insert(name.into(), value);
+        }
+    };
+    let by = |keep_amqp| treated(Treatment { keep_amqp, ..Treatment::default() });
+    let message = tried(said, &by(false)).expect("sent");
+    assert!(message.headers.is_empty());
+    assert_eq!(message.notes.len(), 1);
+    for name in ["JMS_AMQP_FT_sum", "JMS_AMQP_FirstAcquirer", "JMS_AMQP_MA_x-colour", "JMS_AMQP_ReplyToGroupID"] {
+        assert!(message.notes[0].contains(name), "{:?}", message.notes);
+    }
+    assert!(!message.notes[0].contains("x-opt-jms") && !message.notes[0].contains("HEADER"), "{:?}", message.notes);
+    let not_first = tried(set("JMS_AMQP_FirstAcquirer", Value::Boolean(false)), &by(false)).expect("sent");
+    assert_eq!(not_first.notes, Vec::<String>::new(), "that says nothing");
+
+    let message = tried(said, &by(true)).expect("sent");
+    assert_eq!(message.notes, Vec::<String>::new());
+    let data = message.data().escape_ascii().to_string();
+    for element in ["JMS_AMQP_ReplyToGroupID>g<", "JMS_AMQP_MA_x-colour>red<", "<JMS_AMQP_FT_sum dt=\\'i8\\'>7<"] {
+        assert!(data.contains(element), "{element} in {data}");
+    }
+    assert!(!data.contains("x-opt-jms-dest") && !data.contains("HEADER"), "{data}");
+    let came = super::transmission::transmission(&message.md, &message.data());
+    let got = publish(&came, &by(true), NOW).expect("a publication");
+    assert_eq!(got.notes, Vec::<String>::new());
+    assert_eq!(got.publication.properties.get("JMS_AMQP_FT_sum"), Some(&Value::Long(7)));
+    assert_eq!(to_mq(&got.publication, &sending(&by(true)), NOW).expect("back").data(), came.data());
+    let renamed = publish(&came, &by(false), NOW).expect("a publication").publication;
+    assert_eq!(renamed.properties.get("MQFERRY_P_JMS_AMQP_FT_sum"), Some(&Value::Long(7)));
+    assert_eq!(to_mq(&renamed, &sending(&by(false)), NOW).expect("back").data(), came.data());
+}
+
+/// Maps and lists in properties and bodies, which the targets hand over as JSON.
+#[test]
+fn maps_and_lists_are_named() {
+    let nested = |p: &mut Publication| {
+        p.properties.insert("list".into(), string("[1,2]"));
+        p.properties.insert("MQFERRY_json".into(), string("list"));
+        p.properties.insert("MQFERRY_json_body".into(), string("m"));
+        p.body = Body::Map(vec![Entry { name: "m".into(), value: string("{\"k\":null}") }]);
+    };
+    let message = sent(nested);
+    assert_eq!(message.notes.len(), 2, "{:?}", message.notes);
+    assert!(
+        message.notes[0].contains("as JSON text: list;") && message.notes[1].contains("body"),
+        "{:?}",
+        message.notes
+    );
+    let envelope = super::transmission::transmission(&message.md, &message.data());
+    let publication = super::transmission::assert_comes_back(&envelope, "nested");
+    for (name, value) in [("list", "[1,2]"), ("MQFERRY_json", "list"), ("MQFERRY_json_body", "m")] {
+        assert_eq!(publication.properties.get(name), Some(&string(value)), "{name}");
+    }
+    let mut expected = plain();
+    nested(&mut expected);
+    assert_eq!(publication.body, expected.body);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Where a publication goes in MQ, and where replies to it go (mapping rules, sections 2 and 5).
 
 use super::super::route::is_object_name;
-use super::super::{Destination, Policy, Treatment, Unmappable, reason};
+use super::super::{Destination, Policy, Publication, Treatment, Unmappable, Value, reason};
 use super::Sending;
 use super::view::View;
 
@@ -34,8 +34,8 @@ pub(super) struct ReplyTo {
 ///
 /// # Errors
 /// Where none of these gives a name that a queue can have.
-pub(super) fn target(view: &View<'_>, sending: &Sending<'_>) -> Result<Target, Unmappable> {
-    let destination = &view.publication.destination;
+pub(super) fn target(publication: &Publication, sending: &Sending<'_>) -> Result<Target, Unmappable> {
+    let destination = &publication.destination;
     if *destination == Destination::Queue(String::new()) {
         // Only `explain` has such a publication: of a message that did not say where it goes.
         let treatment = Treatment::default();
@@ -45,8 +45,8 @@ pub(super) fn target(view: &View<'_>, sending: &Sending<'_>) -> Result<Target, U
     let is_named = named.is_some();
     let (queue, qmgr) = named
         .or_else(|| routed(destination, sending.policy).map(|queue| (queue, sending.partner.to_owned())))
-        .or_else(|| match (destination, view.our_text("MQFERRY_RemoteQ")) {
-            (Destination::Topic(_), Some(queue)) => Some((queue.into_owned(), sending.partner.to_owned())),
+        .or_else(|| match (destination, publication.properties.get("MQFERRY_RemoteQ")) {
+            (Destination::Topic(_), Some(Value::String(queue))) => Some((queue.clone(), sending.partner.to_owned())),
             (Destination::Queue(name), _) => Some((name.clone(), sending.partner.to_owned())),
             _ => None,
         })

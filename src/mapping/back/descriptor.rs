@@ -7,7 +7,7 @@ use crate::message::{Chars, Coding, Md, MdV2};
 
 use super::super::descriptor::REPORTS;
 use super::super::digest::derived_id;
-use super::super::{Unmappable, id, reason};
+use super::super::{BadCorrelation, Unmappable, id, reason};
 use super::address::ReplyTo;
 use super::view::View;
 
@@ -153,6 +153,44 @@ fn correl_id(view: &View<'_>, broker: &str) -> [u8; 24] {
     // An id of the broker's own making: what MQ knows that message by, if we carried it.
     let foreign = text.starts_with("AMQP_UUID:") || text.starts_with("AMQP_ULONG:");
     id::bytes_of_text(text).filter(|_| !foreign).unwrap_or_else(|| derived_id(broker, text))
+}
+
+/// A JMSCorrelationID that looks like an id of MQ's and is none, as its route has it; one that came from MQ with its CorrelId is none.
+///
+/// # Errors
+/// Where the route refuses it.
+pub(super) fn bad_correlation(
+    view: &mut View<'_>,
+    md: &mut Md,
+    wanted: BadCorrelation,
+    broker: &str,
+) -> Result<(), Unmappable> {
+    let Some(text) = view.publication.correlation_id.as_deref() else { return Ok(()) };
+    let is_bad =
+        text.starts_with("ID:") && id::bytes_of_text(text).is_none() && md.correl_id == derived_id(broker, text);
+    if !is_bad {
+        return Ok(());
+    }
+    let why =
+        format!("JMSCorrelationID {:?} begins ID: and is not an even number of at most 48 hex digits", short(text));
+    match wanted {
+        BadCorrelation::Derive => view.notes.push(format!("{why}: CorrelId is derived from it")),
+        BadCorrelation::Text => {
+            md.correl_id = [0; 24];
+            md.correl_id.iter_mut().zip(text.bytes()).for_each(|(to, from)| *to = from);
+            view.notes.push(format!("{why}: CorrelId is the beginning of the text"));
+        }
+        BadCorrelation::Refuse => {
+            let text = format!("{why}; mend the sender, or set bad_correlation = \"derive\" on its route");
+            return Err(Unmappable { reason: reason::CORREL_ID_ERROR, field: "CorrelId", text });
+        }
+    }
+    Ok(())
+}
+
+/// The beginning of what may be long.
+fn short(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 /// Group and segment fields.

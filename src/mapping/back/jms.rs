@@ -50,12 +50,22 @@ fn parts_of_type(text: &str) -> Type<'_> {
     parts.unwrap_or(Type::Plain(text))
 }
 
-/// What a person should know where a JMSType takes the place of the message class: MQ has one field for both.
-pub(super) fn class_that_is_lost(view: &View<'_>) -> Option<String> {
+/// Whether a message class has to be kept beside the domain of a JMSType, for from that and the format it cannot be told.
+pub(in crate::mapping) fn is_behind(domain: &str, class: &str) -> bool {
+    !domain.is_empty() && domain != class && (domain.starts_with("jms_") || !matches!(class, "jms_text" | "jms_bytes"))
+}
+
+/// The message class where the domain of a JMSType takes its place in MQ, which has one field for both.
+pub(super) fn class_behind_type(view: &View<'_>) -> Option<String> {
     let Type::Parts { domain, .. } = parts_of_type(view.publication.message_type.as_deref()?) else { return None };
     let class = view.class();
-    let is_lost = !domain.is_empty() && domain != class && !matches!(class.as_ref(), "jms_text" | "jms_bytes");
-    is_lost.then(|| format!("JMSType names the domain {domain:?}, which takes the place of the message class {class}"))
+    is_behind(domain, &class).then(|| class.into_owned())
+}
+
+/// What a person should know where there is no room beside it either.
+pub(super) fn class_that_is_lost(view: &View<'_>) -> Option<String> {
+    let class = class_behind_type(view)?;
+    Some(format!("JMSType takes the place of the message class {class}, which is lost without an MQRFH2"))
 }
 
 /// The `mcd` folder: as it came where it still says what the publication says.

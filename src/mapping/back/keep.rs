@@ -21,11 +21,12 @@ pub(in crate::mapping) fn keep(
     envelope: &Envelope,
     payload: &Payload<'_>,
     policy: &Policy,
+    keep_amqp: bool,
     now_ms: i64,
 ) {
     let mut pieces = Vec::new();
     {
-        let mut view = View::of(publication);
+        let mut view = View::of(publication, keep_amqp);
         let text = |name| view.our_text(name).map(std::borrow::Cow::into_owned).unwrap_or_default();
         let reply = ReplyTo {
             queue: text("JMS_IBM_MQMD_ReplyToQ"),

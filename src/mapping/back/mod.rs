@@ -23,13 +23,15 @@ use crate::message::{Chars, Coding, Md, Xqh};
 use address::{ReplyTo, Target};
 use body::Described;
 pub(super) use headers::Headers;
-pub(super) use jms::{JMS, MCD};
+pub(super) use jms::{JMS, MCD, is_behind};
 use view::View;
 
 use super::digest::digest;
-use super::properties::{HOPS, MESSAGE_ID, REPLY_TO};
+use super::properties::{CLASS, HOPS, MESSAGE_ID, REPLY_TO};
 use super::raw::{self, Piece, RawHeaders, Stretches};
-use super::{Body, ContextMode, Destination, Policy, Publication, Rfh2Mode, Treatment, Unmappable, Value, hops};
+use super::{
+    Body, ContextMode, Destination, Policy, Publication, Rfh2Mode, Treatment, Unmappable, Value, hops, names, nested,
+};
 
 /// The sending channel for which a publication is mapped, and what is known beside the publication.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +132,9 @@ fn digest_of_body(view: &View<'_>, described: &Described, text: &str) -> [u8; 8]
 
 /// Puts into the application's properties what is ours and goes to MQ with them; an MQRFH2 is not made for their sake.
 fn add_ours(view: &mut View<'_>, gateway: &str, always: bool) {
+    if let Some(class) = jms::class_behind_type(view) {
+        view.application.insert(CLASS.into(), Cow::Owned(Value::String(class)));
+    }
     let hops = view.our_text(HOPS);
     let left = hops::without(hops.as_deref().unwrap_or_default(), gateway);
     if let Some(left) = left {
@@ -172,8 +177,10 @@ fn user<'a>(view: &mut View<'a>, context: ContextMode, mcauser: &'a str) -> Cow<
 /// characters that the CCSID lacks.
 pub fn to_mq(publication: &Publication, sending: &Sending<'_>, now_ms: i64) -> Result<MqMessage, Unmappable> {
     let (policy, coding) = (sending.policy, sending.coding);
-    let mut view = View::of(publication);
-    let target = address::target(&view, sending)?;
+    let target = address::target(publication, sending)?;
+    let restored = names::restored(publication, target.treatment.property_names);
+    let publication = restored.as_ref().unwrap_or(publication);
+    let mut view = View::of(publication, target.treatment.keep_amqp);
     let reply = address::reply_to(&mut view, sending)?;
     let tenths = descriptor::expiry_tenths(&view, now_ms)?;
     let mut raw = Raw::read(&mut view);
@@ -184,7 +191,12 @@ pub fn to_mq(publication: &Publication, sending: &Sending<'_>, now_ms: i64) -> R
     }
     add_ours(&mut view, &policy.name, target.treatment.rfh2 == Rfh2Mode::Always);
 
-    view.notes.extend(jms::class_that_is_lost(&view));
+    if target.treatment.rfh2 == Rfh2Mode::Never {
+        view.notes.extend(jms::class_that_is_lost(&view));
+    }
+    if !view.is_from_mq {
+        view.notes.extend(nested::note(&publication.properties));
+    }
     let user = user(&mut view, target.treatment.context, sending.mcauser);
     let mut md = descriptor::descriptor(&mut view, &reply, &user, &policy.broker, coding, now_ms);
     md.expiry = tenths;
@@ -193,6 +205,7 @@ pub fn to_mq(publication: &Publication, sending: &Sending<'_>, now_ms: i64) -> R
     if target.treatment.context == ContextMode::Mcauser {
         md.user_identifier = allowed; // whatever came along: an application can have made that up as well
     }
+    descriptor::bad_correlation(&mut view, &mut md, target.treatment.bad_correlation, &policy.broker)?;
     let mut described = body::described(&mut view, &target.treatment);
     let body = body_bytes(&mut view, &mut described, &target.treatment, &mut raw)?;
     let headers = all_headers(&mut view, &target, &reply, &policy.broker, &described, raw.headers);

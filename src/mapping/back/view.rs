@@ -45,7 +45,8 @@ const PROVIDERS: [&str; 9] = [
 const CONTENT_TYPES: [&str; 3] = ["application/octet-stream", "application/x-java-serialized-object", "text/plain"];
 
 impl<'a> View<'a> {
-    pub(in crate::mapping) fn of(publication: &'a Publication) -> Self {
+    /// Reads it; `keep_amqp`: what only AMQP knows goes to MQ.
+    pub(in crate::mapping) fn of(publication: &'a Publication, keep_amqp: bool) -> Self {
         let properties = &publication.properties;
         let list = |marker: &str| -> HashSet<&str> {
             match properties.get(marker) {
@@ -62,9 +63,22 @@ impl<'a> View<'a> {
             bin: HashSet::new(),
             escaped: HashSet::new(),
         };
+        let mut of_amqp: Vec<&str> = Vec::new();
         let any_listed = !(bin.is_empty() && char.is_empty() && escaped.is_empty());
         for (written, value) in properties {
-            let Some(name) = application_name(written, value) else { continue };
+            let Some(name) = application_name(written, value) else {
+                match written.strip_prefix("JMS_AMQP_") {
+                    Some(field) if properties::is_amqps_own(field) && *value != Value::Boolean(false) => {
+                        if keep_amqp {
+                            view.application.insert(written.into(), Cow::Borrowed(value));
+                        } else {
+                            of_amqp.push(written.as_str());
+                        }
+                    }
+                    _ => {}
+                }
+                continue;
+            };
             if name.is_empty() {
                 view.notes.push("a property without a name has no place in MQ: left out".to_owned());
                 continue;
@@ -89,6 +103,12 @@ impl<'a> View<'a> {
                 });
             }
             view.application.insert(name, value);
+        }
+        if !of_amqp.is_empty() {
+            let names = of_amqp.iter().take(20).copied().collect::<Vec<_>>().join(", ");
+            view.notes.push(format!(
+                "what only AMQP knows is left out: {names}; keep_amqp = true on its route takes it along"
+            ));
         }
         (view.bin, view.escaped) = (bin, escaped);
         view

@@ -1,6 +1,8 @@
 //! A publication as an AMQP message, so that ActiveMQ's `jms` transformer makes of it the JMS message that is meant
 //! (mapping rules, sections 2, 3, 4 and 8).
 
+use std::collections::HashSet;
+
 use fe2o3_amqp::types::messaging::annotations::OwnedKey;
 use fe2o3_amqp::types::messaging::{
     AmqpSequence, AmqpValue, Annotations, ApplicationProperties, Batch, Body as AmqpBody, Data, Header, Message,
@@ -8,9 +10,12 @@ use fe2o3_amqp::types::messaging::{
 };
 use fe2o3_amqp::types::primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp, Value as AmqpItem};
 
+use serde_json::Value as Json;
+
 use crate::clock;
 use crate::mapping::Publication;
-use crate::mapping::publication::{Body, Value};
+use crate::mapping::nested;
+use crate::mapping::publication::{Body, Entry, Value};
 use crate::target::Refusal;
 
 /// A message as we hand it to the library.
@@ -29,7 +34,8 @@ pub(super) fn to_amqp(publication: Publication) -> Result<Outgoing, Refusal> {
         annotations.insert(OwnedKey::from(Symbol::from("x-opt-jms-msg-type")), AmqpItem::Byte(class));
         MessageAnnotations(annotations)
     });
-    let (body, content_type) = body(publication.body)?;
+    let nested = nested::marked(&publication.properties, nested::IN_BODY);
+    let (body, content_type) = body(publication.body, &nested)?;
     let properties = Properties {
         message_id: publication.message_id.map(MessageId::String),
         user_id: publication.user_id.map(|user| Binary::from(user.into_bytes())),
@@ -129,7 +135,7 @@ fn class(body: &Body) -> Option<i8> {
 }
 
 /// The body section and content type from which the broker tells the JMS message class.
-fn body(body: Body) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusal> {
+fn body(body: Body, nested: &HashSet<String>) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusal> {
     let data = |bytes: &[u8]| AmqpBody::Data(Batch::new(vec![Data(Binary::from(bytes))]));
     Ok(match body {
         Body::Text(text) => (AmqpBody::Value(AmqpValue(AmqpItem::String(text))), None),
@@ -138,7 +144,13 @@ fn body(body: Body) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusa
         Body::Map(entries) => {
             let map = entries
                 .into_iter()
-                .map(|entry| item(entry.value).map(|value| (AmqpItem::String(entry.name), value)))
+                .map(|Entry { name, value }| {
+                    let value = match nested::read(nested, &name, &value) {
+                        Some(json) => of_json(json),
+                        None => item(value)?,
+                    };
+                    Ok::<_, Refusal>((AmqpItem::String(name), value))
+                })
                 .collect::<Result<OrderedMap<_, _>, _>>()?;
             (AmqpBody::Value(AmqpValue(AmqpItem::Map(map))), None)
         }
@@ -150,6 +162,24 @@ fn body(body: Body) -> Result<(AmqpBody<AmqpItem>, Option<&'static str>), Refusa
         // own `Empty` as a null value, of which the broker makes a TextMessage; a batch of no sections is none.
         Body::Empty => (AmqpBody::Data(Batch::new(Vec::new())), Some("application/x-empty")),
     })
+}
+
+/// A value that was a map or a list before it went to MQ as one again; streams can hold none, and properties of AMQP neither.
+fn of_json(json: Json) -> AmqpItem {
+    match json {
+        Json::Null => AmqpItem::Null,
+        Json::Bool(value) => AmqpItem::Bool(value),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => i32::try_from(number).map_or(AmqpItem::Long(number), AmqpItem::Int),
+            None => AmqpItem::Double(number.as_f64().unwrap_or(f64::NAN).into()),
+        },
+        Json::String(text) => AmqpItem::String(text),
+        Json::Array(items) => AmqpItem::List(items.into_iter().map(of_json).collect()),
+        Json::Object(entries) => {
+            let entries = entries.into_iter().map(|(name, value)| (AmqpItem::String(name), of_json(value)));
+            AmqpItem::Map(entries.collect())
+        }
+    }
 }
 
 fn item(value: Value) -> Result<AmqpItem, Refusal> {
@@ -201,7 +231,6 @@ mod tests {
 
     use super::*;
     use crate::mapping::Destination;
-    use crate::mapping::publication::Entry;
 
     fn publication(body: Body) -> Publication {
         Publication {

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use fe2o3_amqp::types::messaging::annotations::AnnotationKey;
+use fe2o3_amqp::types::messaging::annotations::{AnnotationKey, Annotations, OwnedKey};
 use fe2o3_amqp::types::messaging::{
     AmqpSequence, AmqpValue, ApplicationProperties, Body as AmqpBody, Data, Message, MessageAnnotations, MessageId,
     Properties,
 };
 use fe2o3_amqp::types::primitives::{Uuid, Value as AmqpItem};
+use serde_json::Value as Json;
 
-use crate::mapping::{Body, Destination, Entry, Publication, Value};
+use crate::mapping::{Body, Destination, Entry, Publication, Value, nested};
 
 /// A message as the library hands it to us.
 pub(super) type Incoming = Message<AmqpBody<AmqpItem>>;
@@ -40,7 +41,23 @@ pub(super) fn from_amqp(message: Incoming, source: &Destination, now_ms: i64) ->
     let annotation = |name: &str| annotated(message.message_annotations.as_ref(), name);
     let said = message.properties.unwrap_or_default();
     let mut properties = properties(message.application_properties)?;
-    let body = body(message.body, annotation("x-opt-jms-msg-type"), said.content_type.as_ref().map(|s| s.as_str()))?;
+    let mut nested = Vec::new();
+    let class = annotation("x-opt-jms-msg-type");
+    let body = body(message.body, class, said.content_type.as_ref().map(|s| s.as_str()), &mut nested)?;
+    nested::mark(&mut properties, nested::IN_BODY, nested.iter().map(String::as_str));
+    set_amqps_own(
+        &mut properties,
+        [
+            ("MA_", message.message_annotations.as_ref().map(|all| &all.0)),
+            ("FT_", message.footer.as_ref().map(|all| &all.0)),
+        ],
+    );
+    if let Some(group) = said.reply_to_group_id.clone() {
+        properties.insert("JMS_AMQP_ReplyToGroupID".to_owned(), Value::String(group));
+    }
+    if header.first_acquirer {
+        properties.insert("JMS_AMQP_FirstAcquirer".to_owned(), Value::Boolean(true));
+    }
     let body = match body {
         Some(body) => body,
         None => {
@@ -77,6 +94,36 @@ pub(super) fn from_amqp(message: Incoming, source: &Destination, now_ms: i64) ->
         body,
     })
 }
+
+/// What only AMQP knows, under the names that ActiveMQ gives it in JMS: whether it goes to MQ is for the route to say. What no
+/// property can be is JSON or its own description.
+fn set_amqps_own(properties: &mut BTreeMap<String, Value>, sections: [(&str, Option<&Annotations>); 2]) {
+    let mut nested: Vec<String> = Vec::new();
+    for (prefix, section) in sections {
+        for (key, item) in section.into_iter().flat_map(|section| section.iter()) {
+            let key = match key {
+                OwnedKey::Symbol(key) => key.0.clone(),
+                OwnedKey::Ulong(key) => key.to_string(),
+            };
+            if prefix == "MA_" && OF_JMS.contains(&key.as_str()) {
+                continue;
+            }
+            let name = format!("JMS_AMQP_{prefix}{key}");
+            let value = match item {
+                AmqpItem::Map(_) | AmqpItem::List(_) | AmqpItem::Array(_) => {
+                    nested.push(name.clone());
+                    Value::String(json(item.clone()).unwrap_or_else(Json::from).to_string())
+                }
+                item => plain(item.clone(), &|| name.clone()).unwrap_or_else(|unread| Value::String(unread.what)),
+            };
+            properties.insert(name, value);
+        }
+    }
+    nested::mark(properties, nested::PROPERTIES, nested.iter().map(String::as_str));
+}
+
+/// Annotations by which JMS clients tell each other message class and destinations.
+const OF_JMS: [&str; 3] = ["x-opt-jms-msg-type", "x-opt-jms-dest", "x-opt-jms-reply-to"];
 
 fn user(said: &Properties) -> Option<String> {
     said.user_id.as_ref().map(|user| String::from_utf8_lossy(user).into_owned()).filter(|user| !user.is_empty())
@@ -127,15 +174,63 @@ fn properties(said: Option<ApplicationProperties>) -> Result<BTreeMap<String, Va
     all.into_iter()
         .map(|(name, value)| {
             let at = || format!("property {name:?}");
-            let value = match AmqpItem::from(value) {
-                // No broker's property holds these; what they say is kept.
-                AmqpItem::Char(c) => Value::String(c.to_string()),
-                AmqpItem::Binary(bytes) => Value::String(crate::mapping::id::hex(&bytes)),
-                item => value_of(item, &at)?,
-            };
+            let value = plain(AmqpItem::from(value), &at)?;
             Ok((name, value))
         })
         .collect()
+}
+
+/// A property's value.
+fn plain(item: AmqpItem, at: &dyn Fn() -> String) -> Result<Value, Unreadable> {
+    Ok(match item {
+        // No broker's property holds these; what they say is kept.
+        AmqpItem::Char(c) => Value::String(c.to_string()),
+        AmqpItem::Binary(bytes) => Value::String(crate::mapping::id::hex(&bytes)),
+        item => value_of(item, at)?,
+    })
+}
+
+/// An entry of a map or an item of a stream, which may be a map or a list itself: then it is JSON, and its name is listed.
+fn entry(item: AmqpItem, name: impl Fn() -> String, nested: &mut Vec<String>) -> Result<Value, Unreadable> {
+    let at = || format!("{:?} in the body", name());
+    if !matches!(item, AmqpItem::Map(_) | AmqpItem::List(_) | AmqpItem::Array(_)) {
+        return value_of(item, &at);
+    }
+    let text = json(item).map_err(|what| Unreadable { at: at(), what: format!("something with {what}") })?;
+    nested.push(name());
+    Ok(Value::String(text.to_string()))
+}
+
+/// A value as JSON; else what there is that has no place in it.
+fn json(item: AmqpItem) -> Result<Json, &'static str> {
+    Ok(match item {
+        AmqpItem::List(items) => Json::Array(items.into_iter().map(json).collect::<Result<_, _>>()?),
+        AmqpItem::Array(items) => Json::Array(items.0.into_iter().map(json).collect::<Result<_, _>>()?),
+        AmqpItem::Map(entries) => {
+            let entries = entries.into_iter().map(|(name, value)| match name {
+                AmqpItem::String(name) => Ok((name, json(value)?)),
+                AmqpItem::Symbol(name) => Ok((name.0, json(value)?)),
+                _ => Err("a map whose keys are no strings"),
+            });
+            Json::Object(entries.collect::<Result<_, _>>()?)
+        }
+        other => {
+            let kind = kind(&other);
+            match value_of(other, &String::new).map_err(|_| kind)? {
+                Value::Null => Json::Null,
+                Value::Boolean(value) => Json::from(value),
+                Value::Byte(value) => Json::from(value),
+                Value::Short(value) => Json::from(value),
+                Value::Int(value) => Json::from(value),
+                Value::Long(value) => Json::from(value),
+                Value::Float(value) => nested::short_float(value),
+                Value::Double(value) => nested::float(value),
+                Value::Char(unit) => Json::from(String::from_utf16_lossy(&[unit])),
+                Value::String(text) => Json::from(text),
+                Value::Bytes(bytes) => Json::from(crate::mapping::id::hex(&bytes)),
+            }
+        }
+    })
 }
 
 /// The JMS value of an AMQP one; unsigned numbers in the next larger type that has no sign to lose (mapping rules, section 8).
@@ -176,14 +271,19 @@ fn kind(item: &AmqpItem) -> &'static str {
 }
 
 /// The body by message class; none is a text message whose text is null.
-fn body(body: AmqpBody<AmqpItem>, class: Option<i8>, content_type: Option<&str>) -> Result<Option<Body>, Unreadable> {
+fn body(
+    body: AmqpBody<AmqpItem>,
+    class: Option<i8>,
+    content_type: Option<&str>,
+    nested: &mut Vec<String>,
+) -> Result<Option<Body>, Unreadable> {
     Ok(Some(match body {
         AmqpBody::Data(parts) => bytes_body(parts.into_iter().collect(), content_type),
-        AmqpBody::Sequence(parts) => stream(parts.into_iter().flat_map(|AmqpSequence(items)| items).collect())?,
+        AmqpBody::Sequence(parts) => stream(parts.into_iter().flat_map(|AmqpSequence(items)| items).collect(), nested)?,
         AmqpBody::Value(AmqpValue(AmqpItem::String(text))) => Body::Text(text),
         AmqpBody::Value(AmqpValue(AmqpItem::Symbol(text))) => Body::Text(text.0),
         AmqpBody::Value(AmqpValue(AmqpItem::Binary(bytes))) => bytes_body(vec![Data(bytes)], content_type),
-        AmqpBody::Value(AmqpValue(AmqpItem::List(items))) => stream(items)?,
+        AmqpBody::Value(AmqpValue(AmqpItem::List(items))) => stream(items, nested)?,
         AmqpBody::Value(AmqpValue(AmqpItem::Map(entries))) => {
             let entries = entries.into_iter().map(|(name, item)| {
                 let name = match name {
@@ -194,7 +294,7 @@ fn body(body: AmqpBody<AmqpItem>, class: Option<i8>, content_type: Option<&str>)
                         return Err(Unreadable { at, what: format!("{other:?} and no string") });
                     }
                 };
-                let value = value_of(item, &|| format!("entry {name:?}"))?;
+                let value = entry(item, || name.clone(), nested)?;
                 Ok(Entry { name, value })
             });
             Body::Map(entries.collect::<Result<_, _>>()?)
@@ -220,8 +320,8 @@ fn body(body: AmqpBody<AmqpItem>, class: Option<i8>, content_type: Option<&str>)
     }))
 }
 
-fn stream(items: Vec<AmqpItem>) -> Result<Body, Unreadable> {
-    let values = items.into_iter().enumerate().map(|(place, item)| value_of(item, &|| format!("item {place}")));
+fn stream(items: Vec<AmqpItem>, nested: &mut Vec<String>) -> Result<Body, Unreadable> {
+    let values = items.into_iter().enumerate().map(|(place, item)| entry(item, || place.to_string(), nested));
     Ok(Body::Stream(values.collect::<Result<_, _>>()?))
 }
 
@@ -256,8 +356,7 @@ fn is_text(content_type: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use fe2o3_amqp::types::messaging::annotations::{Annotations, OwnedKey};
-    use fe2o3_amqp::types::messaging::{Batch, Header};
+    use fe2o3_amqp::types::messaging::{Batch, Footer, Header};
     use fe2o3_amqp::types::primitives::{Binary, OrderedMap, SimpleValue, Symbol, Timestamp};
 
     use super::*;
@@ -372,13 +471,70 @@ mod tests {
         }
     }
 
+    /// Lists and maps within a body are JSON, and named; nothing of them is lost in silence.
+    #[test]
+    fn maps_and_lists_within_bodies() {
+        let text = |text: &str| AmqpItem::String(text.into());
+        let map = |entries: Vec<(AmqpItem, AmqpItem)>| AmqpItem::Map(entries.into_iter().collect());
+        let list = AmqpItem::List(vec![
+            AmqpItem::Uint(7),
+            AmqpItem::Float(1.1.into()),
+            AmqpItem::Double(f64::NAN.into()),
+            AmqpItem::Binary(Binary::from(vec![0xAB])),
+            AmqpItem::Null,
+            map(vec![(text("k"), AmqpItem::List(Vec::new()))]),
+        ]);
+        let got = read(message(value(map(vec![(text("a b"), list.clone()), (text("n"), AmqpItem::Int(1))]))));
+        let json = Value::String(r#"[7,1.1,"NaN","ab",null,{"k":[]}]"#.into());
+        let entries = [("a b", json.clone()), ("n", Value::Int(1))];
+        assert_eq!(got.body, Body::Map(entries.map(|(name, value)| Entry { name: name.into(), value }).to_vec()));
+        assert_eq!(got.properties.get("MQFERRY_json_body"), Some(&Value::String("a_x0020_b".into())));
+        let got = read(message(value(AmqpItem::List(vec![AmqpItem::Int(1), list]))));
+        assert_eq!(got.body, Body::Stream(vec![Value::Int(1), json]));
+        assert_eq!(got.properties.get("MQFERRY_json_body"), Some(&Value::String("1".into())));
+    }
+
     #[test]
     fn what_jms_has_no_type_for_is_said() {
-        let inner = AmqpItem::List(vec![AmqpItem::List(Vec::new())]);
-        let refused = from_amqp(message(value(inner)), &Destination::Queue("Q".into()), NOW).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "item 0 is a list, which neither JMS nor MQ can hold; send it as a string or as bytes"
-        );
+        let by_number = AmqpItem::Map([(AmqpItem::Int(1), AmqpItem::Null)].into_iter().collect());
+        for (item, expected) in [
+            (
+                AmqpItem::List(vec![by_number.clone()]),
+                "\"0\" in the body is something with a map whose keys are no strings",
+            ),
+            (by_number, "a key of the map is Int(1) and no string"),
+        ] {
+            let refused = from_amqp(message(value(item)), &Destination::Queue("Q".into()), NOW).unwrap_err();
+            let expected = format!("{expected}, which neither JMS nor MQ can hold; send it as a string or as bytes");
+            assert_eq!(refused.to_string(), expected);
+        }
+    }
+
+    /// Under the names that ActiveMQ gives them in JMS.
+    #[test]
+    fn what_only_amqp_knows() {
+        let mut annotations = Annotations::new();
+        annotations.insert(OwnedKey::from(Symbol::from("x-opt-jms-dest")), AmqpItem::Byte(0));
+        annotations.insert(OwnedKey::from(Symbol::from("x-colour")), AmqpItem::Symbol(Symbol::from("red")));
+        annotations.insert(OwnedKey::from(Symbol::from("x-list")), AmqpItem::List(vec![AmqpItem::Int(1)]));
+        let mut footer = Annotations::new();
+        footer.insert(OwnedKey::from(Symbol::from("sum")), AmqpItem::Binary(Binary::from(vec![0xAB])));
+        let got = read(Message {
+            header: Some(Header { first_acquirer: true, ..Header::default() }),
+            properties: Some(Properties { reply_to_group_id: Some("g".into()), ..Properties::default() }),
+            message_annotations: Some(MessageAnnotations(annotations)),
+            footer: Some(Footer(footer)),
+            ..message(AmqpBody::Empty)
+        });
+        let text = |text: &str| Value::String(text.into());
+        let expected = [
+            ("JMS_AMQP_FT_sum", text("ab")),
+            ("JMS_AMQP_FirstAcquirer", Value::Boolean(true)),
+            ("JMS_AMQP_MA_x-colour", text("red")),
+            ("JMS_AMQP_MA_x-list", text("[1]")),
+            ("JMS_AMQP_ReplyToGroupID", text("g")),
+            ("MQFERRY_json", text("JMS_AMQP_MA_x-list")),
+        ];
+        assert_eq!(got.properties, expected.map(|(name, value)| (name.to_owned(), value)).into());
     }
 }

@@ -1,15 +1,16 @@
 //! A publication as an OpenWire message, and back; what a JMS client sees is the same as over AMQP (mapping rules,
 //! sections 2, 3, 4 and 8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::codec::{
     Content, DecodeError, EncodeError, Message, MessageId, Primitive, PrimitiveMap, ProducerId, TransactionId,
 };
 use crate::mapping::Publication;
 use crate::mapping::id::hex;
+use crate::mapping::nested;
 use crate::mapping::publication::{Body, Entry, Value};
 use crate::target::Refusal;
 
@@ -34,9 +35,10 @@ pub fn to_openwire(
     if let Some(text) = spoiled(&publication) {
         return Err(Refusal { reason: Refusal::NOT_CONVERTED, text });
     }
+    let nested = nested::marked(&publication.properties, nested::IN_BODY);
     let mut properties = properties(publication.properties)?;
     properties.0.extend(class(&publication.body));
-    let mut message = Message::with_content(&content(publication.body))?;
+    let mut message = Message::with_content(&content(publication.body, &nested))?;
     message.set_properties(&properties)?;
     let fields = &mut message.fields;
     fields.producer_id.clone_from(&id.producer_id);
@@ -57,8 +59,8 @@ pub fn to_openwire(
     Ok(message)
 }
 
-/// Reads a message as a publication. Names and values that no publication has become text: a property that is a map or
-/// list as JSON, one of bytes as hex digits. A blob message has no body; the property that names the class for AMQP readers
+/// Reads a message as a publication. Values that no publication has become text: maps and lists within properties and bodies as JSON,
+/// with a property that names them, bytes in a property as hex digits. A blob message has no body; the property that names the class for AMQP readers
 /// is left out. A null text is an empty one, with a property that says so.
 ///
 /// # Errors
@@ -68,10 +70,20 @@ pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeErr
     let properties = message.properties()?.0;
     // Of a message without body, when an AMQP client sends it, the broker makes one of no bytes.
     let is_empty = properties.iter().any(|(name, class)| name == CLASS && *class == Primitive::Byte(0));
+    let of_class = |name: &str| name == CLASS;
+    let nested: Vec<_> = properties
+        .iter()
+        .filter(|(name, value)| !of_class(name) && is_nested(value))
+        .map(|(name, _)| name.clone())
+        .collect();
     let properties = properties.into_iter();
-    let properties = properties.filter(|(name, _)| name != CLASS).map(|(name, value)| (name, property(value)));
+    let properties = properties.filter(|(name, _)| !of_class(name)).map(|(name, value)| (name, property(value)));
     let mut properties = properties.collect::<BTreeMap<_, _>>();
-    let body = body(message.body()?).unwrap_or_else(|| {
+    nested::mark(&mut properties, nested::PROPERTIES, nested.iter().map(String::as_str));
+    let said = message.body()?;
+    let nested = nested_in(&said);
+    nested::mark(&mut properties, nested::IN_BODY, nested.iter().map(String::as_str));
+    let body = body(said).unwrap_or_else(|| {
         properties.insert("MQFERRY_NullText".to_owned(), Value::Boolean(true));
         Body::Text(String::new())
     });
@@ -142,13 +154,17 @@ fn class(body: &Body) -> Option<(String, Primitive)> {
     Some((CLASS.to_owned(), Primitive::Byte(class)))
 }
 
-fn content(body: Body) -> Content {
+fn content(body: Body, nested: &HashSet<String>) -> Content {
     match body {
         Body::Empty => Content::Empty,
         Body::Text(text) => Content::Text(Some(text)),
         Body::Bytes(bytes) => Content::Bytes(bytes),
         Body::Map(entries) => {
-            Content::Map(PrimitiveMap(entries.into_iter().map(|entry| (entry.name, primitive(entry.value))).collect()))
+            let entries = entries.into_iter().map(|Entry { name, value }| {
+                let value = nested_or_plain(nested, &name, value);
+                (name, value)
+            });
+            Content::Map(PrimitiveMap(entries.collect()))
         }
         Body::Stream(items) => Content::Stream(items.into_iter().map(primitive).collect()),
         Body::Object(bytes) => Content::Object(Some(bytes)),
@@ -203,6 +219,42 @@ fn element(value: Primitive) -> Value {
     }
 }
 
+fn is_nested(value: &Primitive) -> bool {
+    matches!(value, Primitive::Map(_) | Primitive::List(_))
+}
+
+/// Entries, or numbers of items, of a body that are maps or lists themselves.
+fn nested_in(content: &Content) -> Vec<String> {
+    match content {
+        Content::Map(map) => map.0.iter().filter(|(_, value)| is_nested(value)).map(|(name, _)| name.clone()).collect(),
+        Content::Stream(items) => {
+            items.iter().enumerate().filter(|(_, item)| is_nested(item)).map(|(at, _)| at.to_string()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A value that was a map or a list before it went to MQ as one again; streams can hold none.
+fn nested_or_plain(nested: &HashSet<String>, name: &str, value: Value) -> Primitive {
+    nested::read(nested, name, &value).map_or_else(|| primitive(value), of_json)
+}
+
+fn of_json(json: Json) -> Primitive {
+    match json {
+        Json::Null => Primitive::Null,
+        Json::Bool(value) => Primitive::Boolean(value),
+        Json::Number(number) => match number.as_i64() {
+            Some(number) => i32::try_from(number).map_or(Primitive::Long(number), Primitive::Int),
+            None => Primitive::Double(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Json::String(text) => Primitive::String(text),
+        Json::Array(items) => Primitive::List(items.into_iter().map(of_json).collect()),
+        Json::Object(entries) => {
+            Primitive::Map(PrimitiveMap(entries.into_iter().map(|(name, value)| (name, of_json(value))).collect()))
+        }
+    }
+}
+
 /// A property, which is never of type bytes or char.
 fn property(value: Primitive) -> Value {
     match element(value) {
@@ -212,7 +264,7 @@ fn property(value: Primitive) -> Value {
     }
 }
 
-fn json(value: Primitive) -> serde_json::Value {
+fn json(value: Primitive) -> Json {
     match value {
         Primitive::Null => json!(null),
         Primitive::Boolean(value) => json!(value),
@@ -220,8 +272,8 @@ fn json(value: Primitive) -> serde_json::Value {
         Primitive::Short(value) => json!(value),
         Primitive::Int(value) => json!(value),
         Primitive::Long(value) => json!(value),
-        Primitive::Float(value) => json!(value),
-        Primitive::Double(value) => json!(value),
+        Primitive::Float(value) => nested::short_float(value),
+        Primitive::Double(value) => nested::float(value),
         Primitive::Char(unit) => json!(String::from_utf16_lossy(&[unit])),
         Primitive::String(value) => json!(value),
         Primitive::Bytes(bytes) => json!(hex(&bytes)),
@@ -237,10 +289,14 @@ fn properties(properties: BTreeMap<String, Value>) -> Result<PrimitiveMap, Refus
             "property {name} is of type {what}, which no broker keeps as it is: the mapping writes it as text"
         ),
     };
+    let nested = nested::marked(&properties, nested::PROPERTIES);
     let typed = properties.into_iter().map(|(name, value)| match value {
         Value::Char(_) => Err(unfit(&name, "char")),
         Value::Bytes(_) => Err(unfit(&name, "bytes")),
-        value => Ok((name, primitive(value))),
+        value => {
+            let value = nested_or_plain(&nested, &name, value);
+            Ok((name, value))
+        }
     });
     typed.collect::<Result<_, _>>().map(PrimitiveMap)
 }
@@ -310,6 +366,47 @@ mod tests {
     }
 
     #[test]
+    fn what_is_nested_in_bodies_becomes_text() {
+        let list = Primitive::List(vec![
+            Primitive::Int(i32::MAX),
+            Primitive::Long(i64::MIN),
+            Primitive::Float(1.1),
+            Primitive::Double(f64::NEG_INFINITY),
+            Primitive::Boolean(true),
+        ]);
+        let entries = vec![("a b".to_owned(), list), ("n".to_owned(), Primitive::String("[1]".into()))];
+        let mut message = Message::with_content(&Content::Map(PrimitiveMap(entries))).unwrap();
+        message.destination = Some(Destination::Queue("Q".into()));
+        let publication = from_openwire(&message).unwrap().unwrap();
+        let text = |text: &str| Value::String(text.into());
+        assert_eq!(publication.properties["MQFERRY_json_body"], text("a_x0020_b"));
+        let entry = |name: &str, value| Entry { name: name.into(), value };
+        let json = text("[2147483647,-9223372036854775808,1.1,\"-Infinity\",true]");
+        assert_eq!(publication.body, Body::Map(vec![entry("a b", json), entry("n", text("[1]"))]));
+        let Content::Map(again) = made(publication).unwrap().body().unwrap() else { panic!("no map") };
+        let list = Primitive::List(vec![
+            Primitive::Int(i32::MAX),
+            Primitive::Long(i64::MIN),
+            Primitive::Double(1.1),
+            Primitive::String("-Infinity".into()),
+            Primitive::Boolean(true),
+        ]);
+        assert_eq!((again.get("a b"), again.get("n")), (Some(&list), Some(&Primitive::String("[1]".into()))));
+        // Streams hold none: theirs stay text. What is too deep for a reader does, too.
+        let deep = format!("{}{}", "[".repeat(31), "]".repeat(31));
+        let properties = BTreeMap::from([
+            ("MQFERRY_json_body".to_owned(), text("0")),
+            ("MQFERRY_json".to_owned(), text("deep")),
+            ("deep".to_owned(), text(&deep)),
+        ]);
+        let stream = Publication { properties, ..super::tests::publication(Body::Stream(vec![text("[1]")])) };
+        let message = made(stream).unwrap();
+        let Content::Stream(items) = message.body().unwrap() else { panic!("no stream") };
+        assert_eq!(items, [Primitive::String("[1]".into())]);
+        assert_eq!(message.properties().unwrap().get("deep"), Some(&Primitive::String(deep)));
+    }
+
+    #[test]
     fn nested_properties_become_text() {
         let mut message = Message::with_content(&Content::Text(None)).unwrap();
         message.destination = Some(Destination::Queue("Q".into()));
@@ -331,6 +428,11 @@ mod tests {
             ["[1,\"ab\"]", "{\"k\":null}", "01ab", "A"]
         );
         assert_eq!(publication.properties["MQFERRY_NullText"], Value::Boolean(true));
+        assert_eq!(text("MQFERRY_json"), "list map");
+        // To the broker they are maps and lists again, in JSON's types.
+        let again = made(publication.clone()).unwrap().properties().unwrap();
+        assert_eq!(again.get("list"), Some(&Primitive::List(vec![Primitive::Int(1), Primitive::String("ab".into())])));
+        assert_eq!(again.get("map"), map.get("map"));
         assert_eq!(publication.body, Body::Text(String::new()));
         assert_eq!(from_openwire(&Message::default()), Ok(None));
     }
