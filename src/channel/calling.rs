@@ -1,4 +1,4 @@
-//! Negotiation at the caller: what a requester offers, and what the partner's answer leads to.
+//! Negotiation at the caller: what a requester or a sender offers, and what the partner's answer leads to.
 //!
 //! Pure functions over [`InitialData`]; [`super::Mca`] keeps the round and the order of events.
 
@@ -21,6 +21,19 @@ pub enum Answered {
 
 /// The first offer of a requester (wire reference, channel flow 1.1: CapFlags1 0x08 is answered, O).
 pub fn first_offer(ours: &Limits) -> Agreed {
+    let caps = match ours.dialect.requester_capabilities {
+        RequesterCapabilities::InitiationOnly => CapFlags1::REQUEST_INITIATION,
+        RequesterCapabilities::WithSenderBits => CapFlags1::REQUEST_INITIATION | SENDER_BITS,
+    };
+    offer(ours, caps)
+}
+
+/// The first offer of a sender, or of a server that calls (wire reference, channel flow 1.1: CapFlags1 0x07, O).
+pub fn sender_offer(ours: &Limits) -> Agreed {
+    offer(ours, SENDER_BITS)
+}
+
+fn offer(ours: &Limits, cap_flags1: CapFlags1) -> Agreed {
     let fap_level = ours.dialect.fap.0;
     Agreed {
         fap_level,
@@ -29,10 +42,7 @@ pub fn first_offer(ours: &Limits) -> Agreed {
         max_msg_size: ours.max_msg_size,
         heartbeat_interval: if fap_level < 4 { 0 } else { ours.hbint },
         seq_wrap: ours.seq_wrap,
-        cap_flags1: match ours.dialect.requester_capabilities {
-            RequesterCapabilities::InitiationOnly => CapFlags1::REQUEST_INITIATION,
-            RequesterCapabilities::WithSenderBits => CapFlags1::REQUEST_INITIATION | SENDER_BITS,
-        },
+        cap_flags1,
     }
 }
 

@@ -16,11 +16,13 @@
 pub mod action;
 mod assembly;
 pub mod batch;
+mod binding;
 pub mod calling;
 pub mod confirm;
 pub mod definition;
 pub mod dialect;
 pub mod error;
+mod line;
 pub mod negotiation;
 pub mod receiver;
 pub mod record;

@@ -1,6 +1,6 @@
 //! Negotiation at the responder: from what a caller offers and what we can do to agreed values, a counter-proposal, or a refusal.
 //!
-//! Pure functions over [`InitialData`]; [`super::Mca`] keeps the round and the order of events.
+//! Pure functions over [`InitialData`]; the machines keep the round and the order of events.
 
 use super::definition::ChannelType;
 use super::dialect::{CounterProposal, Dialect};
@@ -141,6 +141,9 @@ pub fn fits_channel_type(theirs: &InitialData, ours: ChannelType) -> Result<(), 
     let caller = if caps.contains(CapFlags1::MQREQUEST) {
         "an MQI client"
     } else if caps.contains(CapFlags1::REQUEST_INITIATION) {
+        if ours == ChannelType::Svr {
+            return Ok(());
+        }
         "a requester"
     } else {
         match ours {
@@ -159,7 +162,8 @@ pub fn judge(theirs: &InitialData, ours: &Limits, round: u32) -> Verdict {
     if theirs.seq_wrap != ours.seq_wrap {
         return Verdict::WrapDiffers { theirs: theirs.seq_wrap, ours: ours.seq_wrap };
     }
-    if !theirs.cap_flags1.contains(CapFlags1::MSG_SEQ) {
+    let requester = theirs.cap_flags1.contains(CapFlags1::REQUEST_INITIATION);
+    if !theirs.cap_flags1.contains(CapFlags1::MSG_SEQ) && !requester {
         let why = "the caller does not use message sequence numbers (CapFlags1 0x01)";
         return Verdict::Refused(StatusCode::NEGOTIATION_FAILED, why.to_owned());
     }
@@ -172,7 +176,11 @@ pub fn judge(theirs: &InitialData, ours: &Limits, round: u32) -> Verdict {
     }
     let agreed = agree(theirs, ours);
     let splits = agreed.cap_flags1.contains(CapFlags1::SPLIT_MESSAGE);
-    if !splits && i64::from(agreed.max_transmission_size) < i64::from(agreed.max_msg_size) + UNSPLIT_OVERHEAD {
+    // What does not fit a requester's segments is not sent to it.
+    if !splits
+        && !requester
+        && i64::from(agreed.max_transmission_size) < i64::from(agreed.max_msg_size) + UNSPLIT_OVERHEAD
+    {
         let why = format!(
             "the caller cannot split messages, and segments of {} bytes cannot hold messages of {} bytes and {UNSPLIT_OVERHEAD} bytes of headers; set maxmsgl to {} or less",
             agreed.max_transmission_size,
@@ -211,7 +219,13 @@ fn agree(theirs: &InitialData, ours: &Limits) -> Agreed {
         },
         heartbeat_interval,
         seq_wrap: ours.seq_wrap,
-        cap_flags1: theirs.cap_flags1 & OUR_CAPS1,
+        // A requester uses sequence numbers whatever its bits say (channel flow 10).
+        cap_flags1: (theirs.cap_flags1 & OUR_CAPS1)
+            | if theirs.cap_flags1.contains(CapFlags1::REQUEST_INITIATION) {
+                CapFlags1::MSG_SEQ
+            } else {
+                CapFlags1::empty()
+            },
     }
 }
 
@@ -223,7 +237,7 @@ fn object(theirs: &InitialData, agreed: &Agreed, round: u32) -> Objections {
     no.err_flags1.set(ErrFlags1::MAX_MSG_SIZE, theirs.max_msg_size != agreed.max_msg_size);
     no.err_flags1.set(ErrFlags1::MAX_MSG_PER_BATCH, theirs.max_msg_per_batch != agreed.batchsz);
     // A security request is passed over as normal (channel flow 1.3, D).
-    no.ecap_flags1 = theirs.cap_flags1 - OUR_CAPS1 - CapFlags1::REQUEST_SECURITY;
+    no.ecap_flags1 = theirs.cap_flags1 - OUR_CAPS1 - CapFlags1::REQUEST_SECURITY - CapFlags1::REQUEST_INITIATION;
     if let Some(fap4) = &theirs.fap4 {
         no.err_flags1.set(
             ErrFlags1::HEARTBEAT_INTERVAL,

@@ -17,16 +17,37 @@ pub enum Timer {
     Quiesce,
     /// The partner's own close, after we are done.
     Linger,
+    /// A sender: the partner's answer to what it was asked.
+    Answer,
+    /// A sender: the next heartbeat.
+    Heartbeat,
+    /// A sender: the disconnect interval.
+    Disconnect,
+    /// A sender: the batch interval.
+    BatchInterval,
+    /// A sender: confirmed messages that wait for the next batch's step.
+    Retire,
 }
 
 impl Timer {
-    const ALL: [Self; 6] =
-        [Self::InitialData, Self::NextSegment, Self::Receive, Self::EarlyCommit, Self::Quiesce, Self::Linger];
+    const ALL: [Self; 11] = [
+        Self::InitialData,
+        Self::NextSegment,
+        Self::Receive,
+        Self::EarlyCommit,
+        Self::Quiesce,
+        Self::Linger,
+        Self::Answer,
+        Self::Heartbeat,
+        Self::Disconnect,
+        Self::BatchInterval,
+        Self::Retire,
+    ];
 }
 
 /// The deadlines, on the clock of [`super::Mca::handle`].
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Timers([Option<Duration>; 6]);
+pub(crate) struct Timers([Option<Duration>; Timer::ALL.len()]);
 
 impl Timers {
     pub(crate) fn set(&mut self, timer: Timer, at: Duration) {
@@ -71,6 +92,11 @@ pub(crate) const EARLY_COMMIT: Duration = Duration::from_secs(1);
 pub(crate) const QUIESCE_GRACE: Duration = Duration::from_secs(5);
 /// How long we wait for a partner's close when we are done (wire reference, channel flow 7: not more than a second).
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a sender waits for an answer where no heartbeats are agreed (ours).
+pub(crate) const ANSWER_WITHOUT_HEARTBEATS: Duration = Duration::from_secs(360);
+/// How long confirmed messages wait for the step of the next batch (ours).
+pub(crate) const RETIRE: Duration = Duration::from_secs(1);
 
 /// How long nothing may come before the partner counts as gone: below 60 s twice the heartbeat interval, else
 /// 60 s more (wire reference, channel flow 6, D). None without heartbeats.

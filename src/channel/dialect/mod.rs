@@ -87,6 +87,8 @@ dialect! {
         first_number: FirstNumber,
         /// Which number may come first after RESET_DATA (channel flow 3).
         reset_number: ResetNumber,
+        /// Whether RESET_DATA asks for an answer when we send it (channel flow 3).
+        reset_confirm: ResetConfirm,
         /// The third int of STATUS 4 (channel flow 10).
         sequence_error_value: SequenceErrorValue,
         /// Whether a sender cuts messages over segments (channel flow 4).
@@ -113,6 +115,8 @@ dialect! {
         confirm_request_segment: ConfirmRequestSegment,
         /// Whether such a request names the last number (channel flow 10).
         confirm_request_number: ConfirmRequestNumber,
+        /// Which LUWID a confirm of our batch may carry (channel flow 5).
+        confirm_luwid: ConfirmLuwid,
         /// Whether a confirm carries REQUEST_ACCEPTED (channel flow 5).
         confirm_accepted: ConfirmAccepted,
         /// How a batch is refused (channel flow 5).
@@ -164,7 +168,7 @@ mod tests {
         let no_option = dialect.set("fap", "16").expect_err("above the bound");
         assert_eq!(no_option.to_string(), "fap cannot be 16; it can be: 1 to 15");
         let no_word = dialect.set("split", "maybe").expect_err("no such word");
-        assert_eq!(no_word.to_string(), "split cannot be maybe; it can be: never | when_needed");
+        assert_eq!(no_word.to_string(), "split cannot be maybe; it can be: when_needed | never");
         assert_eq!(dialect, Dialect::default());
     }
 }

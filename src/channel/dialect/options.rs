@@ -224,12 +224,12 @@ choice! {
 }
 
 choice! {
-    /// Hitachi dead-letters what does not fit a partner that cannot split (D); unsplit is the form best known.
+    /// Hitachi splits for a partner that says it can, and dead-letters what does not fit one that cannot (D).
     Split {
+        /// Split what does not fit one segment, if the partner can (CapFlags1 0x04).
+        WhenNeeded = "when_needed",
         /// Messages that do not fit one segment go to the sender's dead-letter queue.
         Never = "never",
-        /// Split what does not fit.
-        WhenNeeded = "when_needed",
     }
 }
 
@@ -350,6 +350,27 @@ choice! {
         None = "none",
         /// Length 12, code 0, the number.
         InBody = "in_body",
+    }
+}
+
+choice! {
+    /// Confirms of 28 bytes are seen (W), that they name the LUWID is I. A zero one is taken only from a partner that we
+    /// called and that has named none yet; in a resync never.
+    ConfirmLuwid {
+        /// Ours, or zero.
+        EqualOrZero = "equal_or_zero",
+        /// Ours.
+        Equal = "equal",
+    }
+}
+
+choice! {
+    /// A receiver stores the number and carries on (D: Hitachi); that it answers when asked is I.
+    ResetConfirm {
+        /// RESET_DATA asks for no answer.
+        NotAsked = "not_asked",
+        /// CONFIRM_REQUEST; messages follow only after the answer.
+        Asked = "asked",
     }
 }
 

@@ -1,13 +1,12 @@
 //! From the first segment to agreement.
 
-use super::{Channel, Line, Mca, State, disorderly, timers};
-use crate::channel::dialect::{BadInitialData, SeqWrapRefusal};
-use crate::channel::negotiation::{self, Agreed, Limits, Objections, Verdict};
+use super::{Channel, Mca, State, disorderly, timers};
+use crate::channel::binding::{given_up, initial_data, same_channel};
+use crate::channel::dialect::BadInitialData;
+use crate::channel::negotiation::{self, Limits, Objections, Verdict};
 use crate::channel::timers::Timer;
 use crate::channel::{Definition, Output, Partner, PartnerError, SyncRecord};
-use crate::wire::{ControlFlags1, InitialData, Luwid, Segment, SegmentType, Status, StatusCode};
-
-const STATE: &str = "binding";
+use crate::wire::{ControlFlags1, InitialData, Segment, Status, StatusCode};
 
 /// Who calls, and what it offers first.
 #[derive(Debug)]
@@ -31,17 +30,6 @@ pub(super) struct Rounds {
     limits: Limits,
     /// The round that was answered last, from 1.
     round: u32,
-}
-
-pub(super) fn initial_data(segment: &Segment) -> Result<InitialData, PartnerError> {
-    if segment.tsh.segment_type == SegmentType::SECURITY_DATA {
-        let found = "SECURITY_DATA";
-        return Err(PartnerError::new(STATE, StatusCode::SECURITY_FAILURE, "no security exit", found));
-    }
-    if segment.tsh.segment_type != SegmentType::INITIAL_DATA {
-        return Err(PartnerError::segment(STATE, "INITIAL_DATA", segment));
-    }
-    segment.initial_data().map_err(|error| PartnerError::malformed(STATE, StatusCode::PROTOCOL_ID_ERROR, &error))
 }
 
 impl Mca {
@@ -70,8 +58,9 @@ impl Mca {
             Ok((Verdict::Refused(code, why), _)) if code != StatusCode::NEGOTIATION_FAILED => {
                 return self.turn_away(&Status::new(code), why);
             }
-            Ok((Verdict::WrapDiffers { theirs, ours }, limits)) => {
-                return self.wrap_differs(&definition, offer, &limits, theirs, ours);
+            Ok((Verdict::WrapDiffers { .. }, limits)) => {
+                let stopped = self.line.refuse_wrap(&self.identity, &definition, offer, &limits);
+                return self.stop(stopped);
             }
             Ok(_) => {}
         }
@@ -97,21 +86,14 @@ impl Mca {
     }
 
     pub(super) fn next_proposal(&mut self, segment: &Segment) -> Result<(), PartnerError> {
-        let flags = segment.tsh.flags1;
-        if segment.tsh.segment_type == SegmentType::STATUS_DATA || flags.contains(ControlFlags1::CLOSE_CHANNEL) {
-            let status = segment.status().unwrap_or(Status::OK);
+        if let Some(status) = given_up(segment) {
             self.stop(disorderly(status.code, format!("the partner gave up negotiation: {status}")));
             return Ok(());
         }
         let offer = initial_data(segment)?;
+        let State::Countered(rounds) = &self.state else { return Ok(()) };
+        same_channel(&offer, &rounds.bind.caller.offer.channel_name.text())?;
         let State::Countered(rounds) = std::mem::replace(&mut self.state, State::Over) else { return Ok(()) };
-        let channel = rounds.bind.caller.offer.channel_name.text();
-        if offer.channel_name.text() != channel {
-            let found = offer.channel_name.text();
-            self.state = State::Countered(rounds);
-            let expected = format!("channel {channel} again");
-            return Err(PartnerError::new(STATE, StatusCode::PROTOCOL_ID_ERROR, expected, found));
-        }
         self.negotiate(*rounds, &offer);
         Ok(())
     }
@@ -122,49 +104,27 @@ impl Mca {
         if let Err(why) = negotiation::fits_channel_type(offer, definition.chltype) {
             return self.turn_away(&Status::new(StatusCode::CHANNEL_WRONG_TYPE), why);
         }
+        let Self { line, identity, .. } = self;
         match negotiation::judge(offer, &rounds.limits, rounds.round) {
             Verdict::Agreed(agreed) => {
-                self.send_initial_data(&definition.name, &agreed, &Objections::default(), ControlFlags1::empty());
-                self.line.timers.stop(Timer::InitialData);
+                line.initial_data(identity, &definition.name, &agreed, &Objections::default(), ControlFlags1::empty());
+                line.timers.stop(Timer::InitialData);
                 let Rounds { bind: Bind { definition, caller }, record, .. } = rounds;
                 let channel = Channel::new(definition, caller.partner, agreed, record);
-                channel.listen(&mut self.line);
+                channel.listen(line);
+                line.out(Output::Running);
                 self.state = State::Running(Box::new(channel));
-                self.line.out(Output::Running);
             }
             Verdict::Counter(agreed, no) => {
-                self.send_initial_data(&definition.name, &agreed, &no, ControlFlags1::ERROR);
-                self.line.timers.set(Timer::InitialData, self.line.now + timers::INITIAL_DATA);
+                line.initial_data(identity, &definition.name, &agreed, &no, ControlFlags1::ERROR);
+                line.timers.set(Timer::InitialData, line.now + timers::INITIAL_DATA);
                 self.state = State::Countered(Box::new(rounds));
             }
             Verdict::Refused(code, why) => self.turn_away(&Status::new(code), why),
-            Verdict::WrapDiffers { theirs, ours } => {
-                let Rounds { bind, limits, .. } = rounds;
-                self.wrap_differs(&bind.definition, offer, &limits, theirs, ours);
+            Verdict::WrapDiffers { .. } => {
+                let stopped = line.refuse_wrap(identity, definition, offer, &rounds.limits);
+                self.stop(stopped);
             }
-        }
-    }
-
-    pub(super) fn send_initial_data(&mut self, channel: &str, agreed: &Agreed, no: &Objections, flags: ControlFlags1) {
-        let body = negotiation::answer(channel, &self.identity, agreed, &self.line.dialect, no);
-        let Line { dialect, .. } = &self.line;
-        let bytes = body.encode(dialect.byte_order.into(), dialect.alphabet.into());
-        self.line.send(SegmentType::INITIAL_DATA, flags, Luwid::ZERO, bytes);
-    }
-
-    fn wrap_differs(&mut self, definition: &Definition, offer: &InitialData, limits: &Limits, theirs: i32, ours: i32) {
-        let how = self.line.dialect.seq_wrap_refusal;
-        if how != SeqWrapRefusal::Status {
-            let (values, no) = negotiation::wrap_objection(offer, limits);
-            self.send_initial_data(&definition.name, &values, &no, ControlFlags1::ERROR);
-        }
-        let why = format!(
-            "sequence wrap values differ: {theirs} at the partner, {ours} here; make seqwrap and SEQWRAP equal"
-        );
-        if how == SeqWrapRefusal::InitialData {
-            self.stop(disorderly(Some(StatusCode::WRAP_VALUE_ERROR), why));
-        } else {
-            self.turn_away(&Status::new(StatusCode::WRAP_VALUE_ERROR), why);
         }
     }
 

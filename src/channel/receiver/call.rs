@@ -1,14 +1,14 @@
 //! From our own call to agreement: a requester.
 
-use super::bind::initial_data;
 use super::{Mca, State, disorderly, timers};
+use crate::channel::binding::{given_up, initial_data};
 use crate::channel::calling::{self, Answered};
-use crate::channel::dialect::{InitialFlags, RequesterStart};
-use crate::channel::negotiation::{Agreed, Limits, Objections, ROUNDS};
+use crate::channel::dialect::RequesterStart;
+use crate::channel::negotiation::{Agreed, Limits, ROUNDS};
 use crate::channel::receiver::Channel;
 use crate::channel::timers::Timer;
 use crate::channel::{Definition, Identity, Output, Partner, PartnerError, SyncRecord};
-use crate::wire::{ControlFlags1, Luwid, Segment, SegmentType, Status, StatusCode};
+use crate::wire::{ControlFlags1, Luwid, Segment, Status, StatusCode};
 use std::time::Duration;
 
 /// A call that waits for its answer.
@@ -42,20 +42,14 @@ impl Mca {
     }
 
     fn propose(&mut self, call: Calling) {
-        let flags = match self.line.dialect.initial_flags {
-            InitialFlags::ConfirmRequest => ControlFlags1::CONFIRM_REQUEST,
-            InitialFlags::FirstLast => ControlFlags1::CONFIRM_REQUEST | ControlFlags1::FIRST | ControlFlags1::LAST,
-            InitialFlags::None => ControlFlags1::empty(),
-        };
-        self.send_initial_data(&call.definition.name, &call.offer, &Objections::default(), flags);
+        self.line.offer(&self.identity, &call.definition.name, &call.offer);
         self.line.timers.set(Timer::InitialData, self.line.now + timers::INITIAL_DATA);
         self.state = State::Calling(Box::new(call));
     }
 
     pub(super) fn call_answered(&mut self, segment: &Segment) -> Result<(), PartnerError> {
         let flags = segment.tsh.flags1;
-        if segment.tsh.segment_type == SegmentType::STATUS_DATA || flags.contains(ControlFlags1::CLOSE_CHANNEL) {
-            let status = segment.status().unwrap_or(Status::OK);
+        if let Some(status) = given_up(segment) {
             self.stop(disorderly(status.code, format!("the partner refused our call: {status}")));
             return Ok(());
         }

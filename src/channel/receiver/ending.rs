@@ -185,6 +185,8 @@ impl Mca {
                 );
             }
             Timer::Linger => self.lingered(),
+            // Those of a sender.
+            Timer::Answer | Timer::Heartbeat | Timer::Disconnect | Timer::BatchInterval | Timer::Retire => {}
         }
     }
 }

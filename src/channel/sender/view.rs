@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::channel::{Channel, Work};
+use super::{SenderMca, State};
 use crate::channel::receiver::{Counts, McaState};
 use crate::channel::{Agreed, Partner};
 use crate::wire::Luwid;
@@ -64,4 +66,111 @@ pub struct SenderStatus {
     pub refused: u64,
     /// LSTMSGTI: when the last message was sent, on the clock of [`super::SenderMca::handle`].
     pub last_message: Option<Duration>,
+}
+
+impl SenderMca {
+    /// What it is doing.
+    pub fn status(&self) -> SenderStatus {
+        let mut status = SenderStatus {
+            state: McaState::Binding,
+            doing: Doing::Receive,
+            channel: String::new(),
+            partner: None,
+            agreed: None,
+            curseqno: 0,
+            curluwid: Luwid::ZERO,
+            curmsgs: 0,
+            lstseqno: 0,
+            lstluwid: Luwid::ZERO,
+            indoubt: false,
+            stopreq: false,
+            counts: self.line.counts,
+            dlq_used: 0,
+            refused: 0,
+            last_message: self.line.last_message,
+        };
+        match &self.state {
+            State::Connected => {}
+            State::Identifying(caller) => {
+                status.doing = Doing::Serialize;
+                status.channel = caller.offer.channel_name.text();
+                status.partner = Some(caller.partner.clone());
+            }
+            State::Claiming(bind) => {
+                status.doing = Doing::Serialize;
+                status.channel.clone_from(&bind.definition.name);
+                status.partner = Some(bind.caller.partner.clone());
+            }
+            State::Calling(call) => status.channel.clone_from(&call.definition.name),
+            State::Called(call) => {
+                status.doing = Doing::Serialize;
+                status.channel.clone_from(&call.definition.name);
+                status.partner = Some(call.partner.clone());
+            }
+            State::Countered(rounds) => {
+                status.channel.clone_from(&rounds.bind.definition.name);
+                status.partner = Some(rounds.bind.caller.partner.clone());
+            }
+            State::Running(channel) => running(&mut status, channel),
+            State::Lingering(_) => status.state = McaState::Stopping,
+            State::Over => {
+                status.state = McaState::Stopped;
+                status.doing = Doing::Nothing;
+            }
+        }
+        status
+    }
+}
+
+fn running(status: &mut SenderStatus, channel: &Channel) {
+    status.state = if channel.stop.is_some() { McaState::Stopping } else { McaState::Running };
+    status.stopreq = channel.stop.is_some();
+    status.channel.clone_from(&channel.definition.name);
+    status.partner = Some(channel.partner.clone());
+    status.agreed = Some(channel.agreed);
+    status.curseqno = channel.settled;
+    let confirmed = channel.confirmed.as_ref();
+    status.lstseqno = confirmed.map_or(channel.record.sequence, |confirmed| confirmed.sequence);
+    status.lstluwid = confirmed.map_or(channel.record.luwid, |confirmed| confirmed.luwid);
+    status.dlq_used = channel.dlq_used;
+    status.refused = channel.refused;
+    let batch = match &channel.work {
+        Work::Starting => None,
+        Work::Asking(question) => {
+            status.doing = Doing::Resync;
+            if let Some(doubt) = question.map(|question| question.doubt) {
+                status.indoubt = true;
+                (status.curseqno, status.curluwid, status.curmsgs) = (doubt.sequence, doubt.luwid, doubt.messages);
+            }
+            None
+        }
+        Work::Telling => {
+            status.doing = Doing::Resync;
+            None
+        }
+        Work::Idle => {
+            status.doing = if channel.beat { Doing::Heartbeat } else { Doing::Get };
+            None
+        }
+        Work::Open(batch) => {
+            status.doing = if channel.wanted { Doing::Get } else { Doing::Send };
+            Some(batch)
+        }
+        Work::Probing(batch) => {
+            status.doing = Doing::Heartbeat;
+            Some(batch)
+        }
+        Work::Committing(committing) => {
+            status.doing = Doing::Commit;
+            committing.batch()
+        }
+        Work::Confirming(batch) => {
+            status.doing = Doing::Confirm;
+            status.indoubt = true;
+            Some(batch)
+        }
+    };
+    if let Some(batch) = batch {
+        (status.curseqno, status.curluwid, status.curmsgs) = (batch.sequence, batch.luwid, batch.tokens.len());
+    }
 }
