@@ -297,6 +297,14 @@ async fn tshark_reads_every_frame_as_meant() {
     let ours = seen.iter().filter(|segment| !segment.from_client);
     let kinds: std::collections::BTreeSet<u32> = ours.filter_map(|segment| segment.number("mq.tsh.type")).collect();
     assert_eq!(kinds, [1, 2, 5, 9].into(), "what a receiver says");
+    let mut levels = std::collections::BTreeSet::new();
+    for id in seen.iter().filter(|segment| !segment.from_client && segment.number("mq.tsh.type") == Some(1)) {
+        assert_eq!(id.text("mq.id.channelname"), Some(CHANNEL), "{:?}", id.fields);
+        levels.extend(id.number("mq.id.faplevel"));
+        let level = id.number("mq.id.faplevel").unwrap();
+        assert!(level < 4 || id.text("mq.id.qm") == Some("QM1"), "{:?}", id.fields);
+    }
+    assert_eq!(levels, [1, 4, 10].into(), "the sender's 10, or less");
 }
 
 async fn wait(mut until: impl FnMut() -> bool) {
