@@ -59,6 +59,24 @@ impl FeedFixture for Memory {
     }
 }
 
+impl FeedFixture for Embedded {
+    async fn remove_first(&self, queue: &str) {
+        let outlets = [mqferry::target::Outlet::Queue(queue.into())];
+        let mut taker = feed_contract::feed(self, self, "REMOVE", &outlets, 1).await;
+        let retire = vec![feed_contract::take(&mut taker, 1).await[0].ticket];
+        let step = mqferry::target::Step { retire, ..Default::default() };
+        assert!(matches!(mqferry::target::Feed::commit(&mut taker, step).await, Outcome::Committed));
+    }
+}
+
+#[tokio::test]
+async fn embedded_keeps_the_contract_of_feeds() {
+    let dir = tempfile::tempdir().unwrap();
+    let started = std::time::Instant::now();
+    feed_contract(&Embedded::open(dir.path()).await.unwrap()).await;
+    eprintln!("took {:?}", started.elapsed());
+}
+
 #[tokio::test]
 async fn memory_keeps_the_contract_of_feeds() {
     feed_contract(&Memory::new()).await;

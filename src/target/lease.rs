@@ -210,6 +210,16 @@ pub(super) enum Kept {
     Sent(Sending),
 }
 
+impl Kept {
+    /// The record with it in place of what it said before.
+    pub(super) fn into_record(self, record: LeaseRecord) -> LeaseRecord {
+        match self {
+            Self::Received(sync) => LeaseRecord { sync: Some(sync), ..record },
+            Self::Sent(sending) => LeaseRecord { sending: Some(sending), ..record },
+        }
+    }
+}
+
 /// A lease that is ours. `D` is the protocol's handle of a delivery.
 #[derive(Debug)]
 pub(super) struct Lease<D> {

@@ -7,6 +7,7 @@
 
 mod browse;
 mod encoding;
+mod feed;
 #[cfg(test)]
 mod power_loss;
 mod store;
@@ -19,8 +20,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use browse::{Browser, DestinationSummary, Stored};
-use store::{NotCommitted, Staged, Store};
+pub use feed::EmbeddedFeed;
+use store::{NotCommitted, Place, Staged, Store};
 
+use super::lease::Kept;
 use super::record::{LeaseRecord, describe};
 use super::{Claim, Claimed, Outcome, Refusal, Side, Target, TargetError, Unit};
 use crate::channel::record::{ChannelKey, SyncRecord};
@@ -50,6 +53,10 @@ struct Shared {
     /// Held channels and their holders.
     leases: Mutex<HashMap<ChannelKey, String>>,
     freed: Notify,
+    /// Which feed has a destination for itself.
+    consumed: Mutex<HashMap<Destination, ChannelKey>>,
+    /// Rings when messages come, or come back.
+    changed: Notify,
     /// Keeps all but one waiting writer off the threads for blocking work.
     writer: Arc<tokio::sync::Mutex<()>>,
 }
@@ -66,8 +73,14 @@ impl Embedded {
             let text = format!("store in {} is corrupt: put it aside and restore or start a new one", named.display());
             Err(TargetError { side: Side::Ours, text, retry: false })
         })?;
-        let shared =
-            Shared { store: Arc::new(store), leases: Mutex::default(), freed: Notify::new(), writer: Arc::default() };
+        let shared = Shared {
+            store: Arc::new(store),
+            leases: Mutex::default(),
+            freed: Notify::new(),
+            consumed: Mutex::default(),
+            changed: Notify::new(),
+            writer: Arc::default(),
+        };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -204,6 +217,44 @@ impl Claim for EmbeddedClaim {
     async fn release(self) {}
 }
 
+impl EmbeddedClaim {
+    /// Stores `staged`, removes `retire` and moves the record on, in one transaction.
+    async fn write(&mut self, kept: Kept, staged: Vec<Staged>, retire: Vec<Place>) -> Outcome {
+        let claim = self;
+        let writer = claim.lease.shared.writer.clone().lock_owned().await;
+        // From here on the commit goes on even if nobody awaits it; the lease stays taken until it is over.
+        let (lease, held, new) = (claim.lease.clone(), claim.record.clone(), kept.clone());
+        claim.finished = Some(TargetError {
+            side: Side::Ours,
+            text: "a commit on this claim was not awaited to its end".into(),
+            retry: true,
+        });
+        let done = blocking(move || {
+            let done = lease.shared.store.commit(&held, new, &staged, &retire);
+            drop(writer);
+            lease.shared.changed.notify_waiters();
+            done
+        })
+        .await
+        .unwrap_or_else(|| Err(NotCommitted { in_doubt: true, error: panicked(&claim.lease.shared.store) }));
+        match done {
+            Ok(()) => {
+                claim.finished = None;
+                claim.record = kept.into_record(claim.record.clone());
+                Outcome::Committed
+            }
+            Err(NotCommitted { in_doubt: false, error }) => {
+                claim.finished = Some(error.clone());
+                Outcome::RolledBack(error)
+            }
+            Err(NotCommitted { in_doubt: true, error }) => {
+                claim.finished = Some(error.clone());
+                Outcome::InDoubt(error)
+            }
+        }
+    }
+}
+
 /// A unit of work on an [`Embedded`] store: publications gathered in memory, encoded.
 #[derive(Debug)]
 pub struct EmbeddedUnit<'a> {
@@ -236,36 +287,7 @@ impl Unit for EmbeddedUnit<'_> {
 
     async fn commit(self, record: SyncRecord) -> Outcome {
         let Self { claim, staged, .. } = self;
-        let writer = claim.lease.shared.writer.clone().lock_owned().await;
-        // From here on the commit goes on even if nobody awaits it; the lease stays taken until it is over.
-        let (lease, held, sync) = (claim.lease.clone(), claim.record.clone(), record.clone());
-        claim.finished = Some(TargetError {
-            side: Side::Ours,
-            text: "a commit on this claim was not awaited to its end".into(),
-            retry: true,
-        });
-        let done = blocking(move || {
-            let done = lease.shared.store.commit(&held, sync, &staged);
-            drop(writer);
-            done
-        })
-        .await
-        .unwrap_or_else(|| Err(NotCommitted { in_doubt: true, error: panicked(&claim.lease.shared.store) }));
-        match done {
-            Ok(()) => {
-                claim.finished = None;
-                claim.record.sync = Some(record);
-                Outcome::Committed
-            }
-            Err(NotCommitted { in_doubt: false, error }) => {
-                claim.finished = Some(error.clone());
-                Outcome::RolledBack(error)
-            }
-            Err(NotCommitted { in_doubt: true, error }) => {
-                claim.finished = Some(error.clone());
-                Outcome::InDoubt(error)
-            }
-        }
+        claim.write(Kept::Received(record), staged, Vec::new()).await
     }
 
     async fn rollback(self) {}

@@ -7,6 +7,7 @@ use redb::{Builder, Database, StorageBackend};
 
 use super::store::{Staged, Store};
 use crate::channel::record::{ChannelKey, MessageName, SyncRecord};
+use crate::target::lease::Kept;
 use crate::wire::Luwid;
 
 /// What such disks write at once.
@@ -139,7 +140,8 @@ fn staged(batch: u8) -> [Staged; 2] {
 fn run(disk: &Disk, batches: u8) -> u8 {
     let Ok(store) = disk.open().map_err(drop).and_then(|it| Store::on(it).map_err(drop)) else { return 0 };
     let Ok(lease) = store.claim(&key()) else { return 0 };
-    let done = (1..=batches).take_while(|batch| store.commit(&lease, record(*batch), &staged(*batch)).is_ok());
+    let done = (1..=batches)
+        .take_while(|batch| store.commit(&lease, Kept::Received(record(*batch)), &staged(*batch), &[]).is_ok());
     u8::try_from(done.count()).unwrap()
 }
 

@@ -7,8 +7,8 @@
 //! | `messages` | destination id, place | publication, see `encoding` |
 //! | `channels` | gateway, channel, partner | sync record and lease, see `target::record` |
 //!
-//! Invariants: the messages of a destination lie at the places from first up to, not including, next, without
-//! a gap; a record is written only in the transaction that writes the messages that it names.
+//! Invariants: the messages of a destination lie at the places from first up to, not including, next; gaps are only where a
+//! feed has retired a message before an older one; a record is written only in the transaction that writes the messages that it names.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,8 +20,9 @@ use redb::{Database, ReadableDatabase as _, ReadableTable as _, TableDefinition}
 
 use super::browse::{DestinationSummary, Stored};
 use super::encoding;
-use crate::channel::record::{ChannelKey, SyncRecord};
+use crate::channel::record::ChannelKey;
 use crate::mapping::Destination;
+use crate::target::lease::Kept;
 use crate::target::record::{LeaseRecord, describe, fresh_holder};
 use crate::target::{Side, TargetError};
 
@@ -44,6 +45,13 @@ const CHANNELS: TableDefinition<'_, (&str, &str, &str), &[u8]> = TableDefinition
 pub(super) struct Staged {
     pub(super) destination: String,
     pub(super) encoded: Vec<u8>,
+}
+
+/// A message that leaves the store.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) destination: String,
+    pub(super) place: u64,
 }
 
 /// A commit that did not succeed.
@@ -220,8 +228,15 @@ impl Store {
             .map_err(|error| Fault::Target(self.unusable(&format!("has a bad record: {error}"))))
     }
 
-    /// Stores `staged` in order, and `sync` as the record under `lease`, in one transaction on disk when this returns.
-    pub(super) fn commit(&self, lease: &LeaseRecord, sync: SyncRecord, staged: &[Staged]) -> Result<(), NotCommitted> {
+    /// Stores `staged` in order, removes `retire`, and puts `kept` into the record under `lease`, in one transaction on disk
+    /// when this returns.
+    pub(super) fn commit(
+        &self,
+        lease: &LeaseRecord,
+        kept: Kept,
+        staged: &[Staged],
+        retire: &[Place],
+    ) -> Result<(), NotCommitted> {
         let mut in_doubt = false;
         let done = self.with(|database| {
             let transaction = database.begin_write()?;
@@ -235,7 +250,7 @@ impl Store {
                         return Err(Fault::Target(TargetError { side: Side::Ours, text, retry: true }));
                     }
                 }
-                let new = LeaseRecord { sync: Some(sync), ..lease.clone() };
+                let new = kept.into_record(lease.clone());
                 let key = &lease.key;
                 let at = (key.gateway.as_str(), key.channel.as_str(), key.partner.as_str());
                 channels.insert(at, new.to_text().as_bytes())?;
@@ -266,6 +281,24 @@ impl Store {
                     messages.insert((entry.0, entry.2), encoded.as_slice())?;
                     entry.2 += 1;
                     entry.3 += encoded.len() as u64;
+                }
+                for Place { destination, place } in retire {
+                    let entry = match touched.get_mut(destination.as_str()) {
+                        Some(entry) => entry,
+                        None => {
+                            let known = destinations.get(destination.as_str())?.map(|entry| entry.value());
+                            touched.entry(destination).or_insert(known.unwrap_or_default())
+                        }
+                    };
+                    let Some(gone) = messages.remove((entry.0, *place))?.map(|gone| gone.value().len() as u64) else {
+                        let text = format!("message {place} of {destination} is gone: another process took it");
+                        return Err(Fault::Target(TargetError { side: Side::Ours, text, retry: true }));
+                    };
+                    entry.3 = entry.3.saturating_sub(gone);
+                    if *place == entry.1 {
+                        let mut rest = messages.range((entry.0, *place)..(entry.0, entry.2))?;
+                        entry.1 = rest.next().transpose()?.map_or(entry.2, |(at, _)| at.value().1);
+                    }
                 }
                 for (destination, entry) in touched {
                     destinations.insert(destination, entry)?;
