@@ -1,11 +1,13 @@
 //! What JMS applications see of what we send over OpenWire through a real broker: ActiveMQ's own client over OpenWire
 //! and Qpid JMS over AMQP, whose messages the broker makes of ours.
 
+use std::time::Duration;
+
 use mqferry::mapping::publication::{Entry, Value};
 use mqferry::mapping::{Body, Destination, Publication};
 use mqferry::target::{Answers, Claim, Claimed, OpenWireTarget, Outcome, Target, Unit};
 
-use crate::real_target::{OpenWire, Protocol, ours};
+use crate::real_target::{Amqp, OpenWire, Protocol, ours};
 use crate::same::assert_same;
 use crate::support::broker::Broker;
 use crate::support::jms::{Client, receive};
@@ -149,4 +151,31 @@ async fn what_we_send_is_what_applications_see() {
         assert_eq!(seen.id == meant.message_id, version > 9);
         assert_same(&Publication { message_id: shown, ..meant.clone() }, seen, &format!("version {version}"));
     }
+}
+
+/// Maps and lists within maps arrive through the broker as what they are; as properties they stay text, for a reader over AMQP
+/// would get no message that has such a property.
+#[tokio::test(flavor = "multi_thread")]
+async fn nested_values_reach_every_reader() {
+    let broker = Broker::builder().start();
+    let target = OpenWire::target(&broker.openwire_url(), None);
+    let text = |text: &str| Value::String(text.to_owned());
+    let plain = || publication(&Destination::Queue("NESTED".to_owned()), 1);
+    let mut map = plain();
+    map.body = Body::Map(vec![Entry { name: "m".to_owned(), value: text("{\"k\":[1,\"x\"]}") }]);
+    map.properties.insert("MQFERRY_json_body".to_owned(), text("m"));
+    let mut property = plain();
+    property.properties.insert("p".to_owned(), text("{\"k\":[1,\"x\"]}"));
+    property.properties.insert("MQFERRY_json".to_owned(), text("p"));
+    publish(&target, vec![map.clone(), property.clone(), plain()]).await;
+    let amqp = Amqp::target(&broker.amqp_url(), None);
+    let mut taker = amqp.taker("NESTED").await.unwrap();
+    for meant in [map, property, plain()] {
+        let got = taker.next_publication(Duration::from_secs(60)).await.unwrap().expect("a message").unwrap();
+        assert_eq!(got.body, meant.body);
+        for (name, value) in &meant.properties {
+            assert_eq!(got.properties.get(name), Some(value), "{name}");
+        }
+    }
+    taker.finish(Duration::from_secs(60)).await.unwrap();
 }
