@@ -97,6 +97,8 @@ pub(super) struct Channel {
     pub(super) undeliverable: bool,
     /// The operator, a shutdown, the partner or DISCINT wants an end; the code is what the partner is told.
     pub(super) stop: Option<StatusCode>,
+    /// The partner asked for that end; it is not taken back.
+    pub(super) granted: bool,
     /// A heartbeat waits for its answer.
     pub(super) beat: bool,
     /// The partner has named a LUWID in a confirm; a zero one is no confirm any more.
@@ -148,6 +150,7 @@ impl Channel {
             empty: false,
             undeliverable: false,
             stop: None,
+            granted: false,
             beat: false,
             exact: false,
             retire_due: false,

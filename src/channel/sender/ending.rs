@@ -143,7 +143,9 @@ impl SenderMca {
     }
 
     pub(super) fn unquiesce(&mut self) {
-        if let State::Running(channel) = &mut self.state {
+        if let State::Running(channel) = &mut self.state
+            && !channel.granted
+        {
             channel.stop = None;
         }
     }

@@ -53,6 +53,7 @@ impl Channel {
         }
         if flags.contains(ControlFlags1::REQUEST_CLOSE) {
             self.stop.get_or_insert(StatusCode::USER_CLOSED);
+            self.granted = true;
         }
         None
     }

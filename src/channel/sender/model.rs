@@ -178,7 +178,7 @@ impl World {
     /// None: the gateway died.
     fn commit(&mut self, step: &Step) -> Option<Input> {
         match self.chance.of(5) {
-            1 => return Some(Input::RolledBack(StatusCode::QM_UNAVAILABLE, "down".to_owned())),
+            1 => Some(Input::RolledBack(StatusCode::QM_UNAVAILABLE, "down".to_owned())),
             way => {
                 for token in &step.retire {
                     assert!(self.receiver.committed.contains(&token.0), "{token:?} is retired, the partner has it not");

@@ -112,15 +112,16 @@ pub fn judge(question: &Question, answer: &Answer) -> Verdict {
                 _ => luwid,
             };
             let agrees_with = |last: i32| !counts || number.is_none_or(|number| number == last);
+            let before = !named.is_zero() && named == question.last && agrees_with(question.last_number);
+            let never = question.last.is_zero() && question.last_number == 0;
+            let nothing_yet = never && named.is_zero() && number == Some(0);
             let told = number.map_or_else(|| "no number".to_owned(), |number| format!("number {number}"));
             if named == doubt && !error && agrees_with(question.doubt.sequence) {
                 Verdict::Settled(Resolution::Commit)
             } else if named == doubt {
                 let flag = if error { ", with ERROR" } else { "" };
                 doubtful(format!("names it with {told}{flag}"))
-            } else if !named.is_zero() && named == question.last && agrees_with(question.last_number) {
-                Verdict::Settled(Resolution::Backout)
-            } else if named.is_zero() && question.last.is_zero() && question.last_number == 0 && number == Some(0) {
+            } else if before || nothing_yet {
                 Verdict::Settled(Resolution::Backout)
             } else {
                 doubtful(format!("names LUWID {named} with {told}"))

@@ -435,3 +435,16 @@ fn numbers_wrap_at_seqwrap() {
     let rig = Rig::bound(Definition { seqwrap: 100, ..definition(&[]) }, Some(record(101, None)), &[]);
     assert!(rig.stopped().why.contains("101"));
 }
+
+#[test]
+fn a_quiesce_can_be_taken_back_unless_the_partner_asked() {
+    let mut rig = Rig::plain(&[]);
+    let luwid = rig.asked(1);
+    rig.tell(Input::Stop(StopMode::Quiesce, StatusCode::USER_CLOSED));
+    assert!(rig.mca.status().stopreq);
+    rig.tell(Input::Unquiesce);
+    assert!(!rig.mca.status().stopreq);
+    rig.hear(status(ControlFlags1::REQUEST_CLOSE, luwid, &Status::OK));
+    rig.tell(Input::Unquiesce);
+    assert!(rig.mca.status().stopreq);
+}
