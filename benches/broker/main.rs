@@ -1,6 +1,7 @@
 //! Messages a second into a real broker, beside the broker's own Java client: same broker, same run, same sizes, same
 //! batches, persistent, transacted. `cargo bench --bench broker`; `MQFERRY_BENCH_ROUNDS` (3) says how often each takes
-//! its turn, an argument (`openwire`, `amqp`, `target`, `bridges`) picks one table.
+//! its turn, an argument (`openwire`, `amqp`, `target`, `bridges`) picks one table, another (`1024/50/1`: bytes, batch, channels) a
+//! load of it.
 //!
 //! | row | what runs |
 //! |---|---|
@@ -78,13 +79,18 @@ fn main() {
     }
     let rounds = std::env::var("MQFERRY_BENCH_ROUNDS").map_or(3, |rounds| rounds.parse().expect("a number of rounds"));
     let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let (loads, wanted): (Vec<String>, Vec<String>) = wanted.into_iter().partition(|word| word.contains('/'));
     let picked = |name: &str| wanted.is_empty() || wanted.iter().any(|word| word == name);
+    let of = |all: &'static [Load]| -> Vec<Load> {
+        let picked = |load: &&Load| loads.is_empty() || loads.contains(&load.word());
+        all.iter().filter(picked).copied().collect()
+    };
     println!("persistent, transacted, messages a second: median of {rounds} rounds, lowest to highest");
 
     if picked("openwire") {
         let broker = Broker::builder().heap_mb(2048).start();
         println!("\nOpenWire");
-        rows(rounds, OPENWIRE, "Java client", |load, round, table| {
+        rows(rounds, &of(OPENWIRE), "Java client", |load, round, table| {
             table.add("Java client", peer::send(Client::ActiveMq, &broker, load, round));
             table.add("gateway", gateway::run(&broker.openwire_url(), load, round));
         });
@@ -92,7 +98,7 @@ fn main() {
     if picked("amqp") {
         let broker = Broker::builder().heap_mb(2048).start();
         println!("\nAMQP");
-        rows(rounds, AMQP, "Qpid JMS", |load, round, table| {
+        rows(rounds, &of(AMQP), "Qpid JMS", |load, round, table| {
             table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round));
             table.add("gateway", gateway::run(&broker.amqp_url(), load, round));
         });
@@ -100,14 +106,14 @@ fn main() {
     if picked("target") {
         let broker = Broker::builder().heap_mb(2048).start();
         println!("\nour AMQP target alone");
-        rows(rounds, AMQP, "Qpid JMS", |load, round, table| {
+        rows(rounds, &of(AMQP), "Qpid JMS", |load, round, table| {
             table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round));
             table.add("target", target::run(&broker, load, round));
         });
     }
     if picked("bridges") {
         println!("\nbridges; CPU and memory only of what is no broker");
-        rows(rounds, BRIDGED, "gateway", bridges::turn);
+        rows(rounds, &of(BRIDGED), "gateway", bridges::turn);
     }
 }
 
@@ -129,6 +135,11 @@ fn name(what: &str, load: &Load, round: usize) -> String {
 }
 
 impl Load {
+    /// How it is picked.
+    fn word(&self) -> String {
+        format!("{}/{}/{}", self.size, self.batch, self.channels)
+    }
+
     /// What warms up the broker and the sender before the clock runs: a fifth, and whole batches.
     fn warmup(&self) -> usize {
         (self.count / 5).div_ceil(self.batch * self.channels) * self.batch * self.channels

@@ -69,6 +69,10 @@ pub struct Xmitq {
     queue: BufReader<File>,
     /// Where the next message to be read begins.
     at: u64,
+    /// Where `queue` reads next.
+    reads_at: u64,
+    /// End of the file, when it was last looked at; it is looked at again where a record seems not to be whole.
+    end: u64,
     sync: ChannelSync,
     fsync: bool,
     _lock: Locked,
@@ -85,7 +89,7 @@ impl Xmitq {
         let queue = BufReader::with_capacity(1 << 20, open().map_err(|e| PartnerError::file(&path, e))?);
         let mut sync = ChannelSync::load(folder)?;
         sync.started();
-        let mut xmitq = Self { folder: folder.to_owned(), queue, at: 0, sync, fsync, _lock: lock };
+        let mut xmitq = Self { folder: folder.to_owned(), queue, at: 0, reads_at: 0, end: 0, sync, fsync, _lock: lock };
         xmitq.store()?;
         xmitq.rewind();
         Ok(xmitq)
@@ -149,34 +153,45 @@ impl Xmitq {
 
     /// Length and checksum of the record at the position, if all of it is in the file.
     fn whole_record(&mut self) -> io::Result<Option<(usize, u32)>> {
-        let end = self.queue.get_ref().metadata()?.len();
-        if self.at + RECORD_HEADER > end {
-            return Ok(None);
+        for known in [true, false] {
+            if !known {
+                self.end = self.queue.get_ref().metadata()?.len();
+            }
+            if self.at + RECORD_HEADER > self.end {
+                continue;
+            }
+            self.seek(self.at)?;
+            let mut header = [0; RECORD_HEADER as usize];
+            self.queue.read_exact(&mut header)?;
+            self.reads_at = self.at + RECORD_HEADER;
+            let [a, b, c, d, checksum @ ..] = header;
+            let length = u32::from_be_bytes([a, b, c, d]);
+            if self.reads_at + u64::from(length) <= self.end {
+                return Ok(Some((length as usize, u32::from_be_bytes(checksum))));
+            }
         }
-        self.seek()?;
-        let mut header = [0; RECORD_HEADER as usize];
-        self.queue.read_exact(&mut header)?;
-        let [a, b, c, d, checksum @ ..] = header;
-        let length = u32::from_be_bytes([a, b, c, d]);
-        let whole = self.at + RECORD_HEADER + u64::from(length) <= end;
-        Ok(whole.then_some((length as usize, u32::from_be_bytes(checksum))))
+        Ok(None)
     }
 
     fn read_record(&mut self) -> io::Result<Option<(u32, Vec<u8>)>> {
         let Some((length, checksum)) = self.whole_record()? else { return Ok(None) };
         let mut message = vec![0; length];
         self.queue.read_exact(&mut message)?;
+        self.reads_at += length as u64;
         Ok(Some((checksum, message)))
     }
 
     fn forget_buffer(&mut self) -> io::Result<()> {
-        self.queue.seek(SeekFrom::Start(self.at)).map(|_| ())
+        self.end = 0;
+        self.reads_at = self.queue.seek(SeekFrom::Start(self.at))?;
+        Ok(())
     }
 
-    /// Moves to the position, within the buffer where possible.
-    fn seek(&mut self) -> io::Result<()> {
-        let now = self.queue.stream_position()?;
-        self.queue.seek_relative(self.at.wrapping_sub(now).cast_signed())
+    /// Moves to a position, within the buffer where possible.
+    fn seek(&mut self, to: u64) -> io::Result<()> {
+        self.queue.seek_relative(to.wrapping_sub(self.reads_at).cast_signed())?;
+        self.reads_at = to;
+        Ok(())
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 use super::record::{LeaseRecord, Sending, describe, fresh_holder};
-use super::{Claim, Claimed, Outcome, Refusal, Side, Target, TargetError, Unit};
+use super::{Answers, Claim, Claimed, Outcome, Refusal, Side, Target, TargetError, Unit};
 use crate::channel::record::{ChannelKey, SendRecord, SyncRecord};
 use crate::mapping::{Destination, Publication};
 use crate::wire::Luwid;
@@ -148,7 +148,8 @@ impl Memory {
         self.refuse_next(destination, refusal, u64::MAX);
     }
 
-    /// Refuses the next so many publications for `destination`; with 0 it takes them again.
+    /// Refuses the next so many publications for `destination`; with 0 it takes them again. One that is answered for by the
+    /// commit alone does not count.
     pub fn refuse_next(&self, destination: Destination, refusal: Refusal, count: u64) {
         self.lock().refused.insert(destination, (refusal, count));
     }
@@ -265,7 +266,7 @@ impl Claim for MemoryClaim {
 
     async fn begin(&mut self, _luwid: Luwid) -> Result<MemoryUnit<'_>, TargetError> {
         self.memory.lock().held(&self.key, self.epoch)?;
-        Ok(MemoryUnit { claim: self, staged: Vec::new(), refusals: Vec::new() })
+        Ok(MemoryUnit { claim: self, answers: Answers::Each, marked: None, staged: Vec::new(), refusals: Vec::new() })
     }
 
     async fn lost(&mut self) -> TargetError {
@@ -298,15 +299,24 @@ impl Drop for MemoryClaim {
 #[derive(Debug)]
 pub struct MemoryUnit<'a> {
     claim: &'a mut MemoryClaim,
+    answers: Answers,
+    /// Why the commit will be refused.
+    marked: Option<Refusal>,
     staged: Vec<Publication>,
     refusals: Vec<(usize, Refusal)>,
 }
 
 impl Unit for MemoryUnit<'_> {
+    fn answers(&mut self, when: Answers) -> Answers {
+        self.answers = when;
+        when
+    }
+
     async fn stage(&mut self, index: usize, publication: Publication) -> Result<(), TargetError> {
         let mut store = self.claim.memory.lock();
         store.held(&self.claim.key, self.claim.epoch)?;
         match store.refused.get_mut(&publication.destination) {
+            Some((refusal, 1..)) if self.answers == Answers::AtCommit => self.marked = Some(refusal.clone()),
             Some((refusal, left @ 1..)) => {
                 *left -= 1;
                 self.refusals.push((index, refusal.clone()));
@@ -322,10 +332,14 @@ impl Unit for MemoryUnit<'_> {
     }
 
     async fn commit(self, record: SyncRecord) -> Outcome {
-        let Self { claim, staged, .. } = self;
+        let Self { claim, staged, marked, .. } = self;
         let mut store = claim.memory.lock();
         if let Err(error) = store.held(&claim.key, claim.epoch) {
             return Outcome::RolledBack(error);
+        }
+        if let Some(refusal) = marked {
+            let text = format!("a message of the batch was refused: {refusal}");
+            return Outcome::Refused(TargetError { side: Side::Broker, text, retry: true });
         }
         let fault = store.commit_faults.pop_front();
         if matches!(fault, None | Some(CommitFault::InDoubtAllKept)) {
