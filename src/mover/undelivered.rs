@@ -5,6 +5,9 @@
 //! taken, putting it again would change their order: then the unit is rolled back and the whole batch staged once more,
 //! each message waiting for its answer, and so until a batch has passed in which nothing had to be put again.
 //!
+//! Where the target answers for a batch with its commit alone ([`Answers::AtCommit`]), a refused commit leaves nothing, and the
+//! batch is staged once more, each message's answer asked for; what is refused then is dealt with as above.
+//!
 //! A message that expires while it waits is thrown away, and so is one that its sender wants discarded; senders are told if
 //! they asked for that ([`super::sender_reports`]).
 
