@@ -1,6 +1,8 @@
 //! The AMQP target against a real ActiveMQ: the contract of all targets, and what only a broker can do to it.
 #![allow(clippy::disallowed_methods, reason = "waits for real processes")]
 
+#[path = "support/feed_contract.rs"]
+mod feed_contract;
 #[path = "support/real_target.rs"]
 mod real_target;
 mod support;
@@ -32,4 +34,15 @@ fn target_with(url: &str, login: Option<(&str, &str)>, files: &ClientFiles) -> A
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_broker_keeps_the_contract() {
     contract(&Real::<Amqp>::start()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_broker_keeps_the_contract_of_feeds() {
+    feed_contract::feed_contract(&Real::<Amqp>::start()).await;
+}
+
+impl feed_contract::FeedFixture for Real<Amqp> {
+    async fn remove_first(&self, queue: &str) {
+        self.take_first(queue).await;
+    }
 }

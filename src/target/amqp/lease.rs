@@ -30,9 +30,9 @@ pub struct AmqpClaim {
     // Links first: they are dropped before the connection that they belong to.
     controller: Controller,
     sender: Sender,
-    record: Record,
-    connection: Connection,
-    limits: Limits,
+    pub(super) record: Record,
+    pub(super) connection: Connection,
+    pub(super) limits: Limits,
     learned: Arc<LearnedLimit>,
 }
 
@@ -260,6 +260,28 @@ impl Record {
         }
     }
 
+    /// Takes in what comes, for ever if need be, until the lease or the connection is lost.
+    pub(super) async fn watch(&mut self, connection: &Connection, limit: Duration) -> TargetError {
+        loop {
+            if let Err(error) = self.receive_back(connection, limit).await {
+                return error;
+            }
+            tokio::select! {
+                biased;
+                error = connection.ended() => return error,
+                delivery = self.receiver.recv::<Body<Value>>() => {
+                    let delivery = match connection.wait("idle", limit, async { delivery }).await {
+                        Ok(delivery) => delivery,
+                        Err(error) => return error,
+                    };
+                    if let Err(error) = self.arrived(connection, &delivery, limit).await {
+                        return error;
+                    }
+                }
+            }
+        }
+    }
+
     /// Acknowledges the held record within `transaction`; from here on only a commit keeps the lease.
     pub(super) async fn take_held(
         &mut self,
@@ -333,23 +355,6 @@ impl AmqpClaim {
         if let Some(error) = record.lease.ended() {
             return error.clone();
         }
-        loop {
-            if let Err(error) = record.receive_back(connection, limits.answer).await {
-                return error;
-            }
-            tokio::select! {
-                biased;
-                error = connection.ended() => return error,
-                delivery = record.receiver.recv::<Body<Value>>() => {
-                    let delivery = match connection.wait("idle", limits.answer, async { delivery }).await {
-                        Ok(delivery) => delivery,
-                        Err(error) => return error,
-                    };
-                    if let Err(error) = record.arrived(connection, &delivery, limits.answer).await {
-                        return error;
-                    }
-                }
-            }
-        }
+        record.watch(connection, limits.answer).await
     }
 }

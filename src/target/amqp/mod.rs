@@ -8,6 +8,7 @@
 //! | `unit` | one transaction: messages, record, commit |
 //! | `message` | a publication as an AMQP message |
 //! | `received` | an AMQP message as a publication |
+//! | `feed` | consumes queues for a sending channel |
 //! | `taker` | consumes a queue |
 //! | `preflight` | what `check` finds out about a broker |
 //!
@@ -26,6 +27,7 @@ use crate::mapping::Publication;
 use crate::tls::ClientFiles;
 
 mod connection;
+mod feed;
 mod lease;
 mod message;
 mod preflight;
@@ -35,6 +37,7 @@ mod taker;
 mod unit;
 
 use connection::Connection;
+pub use feed::AmqpFeed;
 pub use lease::AmqpClaim;
 pub use received::Unreadable;
 pub use taker::Taker;

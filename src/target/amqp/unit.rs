@@ -6,11 +6,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use fe2o3_amqp::link::delivery::DeliveryFut;
-use fe2o3_amqp::transaction::{PostError, Transaction, TransactionDischarge as _, TransactionPosting as _};
+use fe2o3_amqp::link::delivery::{DeliveryFut, DeliveryInfo};
+use fe2o3_amqp::transaction::{
+    PostError, Transaction, TransactionDischarge as _, TransactionPosting as _, TransactionRetirement as _,
+};
 use fe2o3_amqp::types::definitions::{self, AmqpError, ErrorCondition, LinkError};
 use fe2o3_amqp::types::messaging::Outcome as AmqpOutcome;
-use fe2o3_amqp::{Sendable, Sender};
+use fe2o3_amqp::{Receiver, Sendable, Sender};
 use tokio::time::Instant;
 
 use super::connection::{Connection, one_line, say};
@@ -192,6 +194,36 @@ impl<'a> AmqpUnit<'a> {
         Ok(refusals)
     }
 
+    /// A message leaves its queue with the commit.
+    pub(super) async fn retire(&mut self, receiver: &mut Receiver, delivery: DeliveryInfo) -> Result<(), TargetError> {
+        let retiring = self.transaction.accept(receiver, delivery);
+        match self.connection.wait("retiring a message", self.limits.answer, retiring).await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.give_up(error)),
+        }
+    }
+
+    /// Commits what was staged and retired together with `kept`.
+    pub(super) async fn finish(mut self, kept: Kept) -> Outcome {
+        let text = match self.prepare(&kept).await {
+            Ok(text) => text,
+            Err(error) => {
+                // The discharge was never sent, so the end of the connection rolls all of it back.
+                let error = self.give_up(error);
+                return Outcome::RolledBack(error);
+            }
+        };
+        let discharge = self.transaction.discharge(false);
+        match self.connection.wait("committing", self.limits.commit, discharge).await {
+            Ok(()) => {
+                self.record.lease.replaced(kept, text);
+                Outcome::Committed
+            }
+            // Also when the broker answers that the commit failed: how far it came, only the record tells.
+            Err(error) => Outcome::InDoubt(self.give_up(error)),
+        }
+    }
+
     /// Everything of a commit but the commit.
     async fn prepare(&mut self, kept: &Kept) -> Result<String, TargetError> {
         if let Some((index, refusal)) = self.settle_all().await?.into_iter().next() {
@@ -249,25 +281,8 @@ impl Unit for AmqpUnit<'_> {
         }
     }
 
-    async fn commit(mut self, record: SyncRecord) -> Outcome {
-        let kept = Kept::Received(record);
-        let text = match self.prepare(&kept).await {
-            Ok(text) => text,
-            Err(error) => {
-                // The discharge was never sent, so the end of the connection rolls all of it back.
-                let error = self.give_up(error);
-                return Outcome::RolledBack(error);
-            }
-        };
-        let discharge = self.transaction.discharge(false);
-        match self.connection.wait("committing", self.limits.commit, discharge).await {
-            Ok(()) => {
-                self.record.lease.replaced(kept, text);
-                Outcome::Committed
-            }
-            // Also when the broker answers that the commit failed: how far it came, only the record tells.
-            Err(error) => Outcome::InDoubt(self.give_up(error)),
-        }
+    async fn commit(self, record: SyncRecord) -> Outcome {
+        self.finish(Kept::Received(record)).await
     }
 
     async fn rollback(mut self) {

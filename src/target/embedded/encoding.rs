@@ -26,7 +26,7 @@ const LONG: usize = 1 << 20;
 
 /// The stored form of `publication`. No field may be longer than 2³²−1 bytes; the store's own bound is far below.
 /// A long text becomes it without a second copy of it.
-pub(super) fn encode(publication: Publication) -> Vec<u8> {
+pub(in crate::target) fn encode(publication: Publication) -> Vec<u8> {
     let long_text = matches!(&publication.body, Body::Text(text) if text.len() >= LONG);
     let mut out = Vec::with_capacity(256 + if long_text { 0 } else { body_len(&publication.body) });
     out.put_u8(VERSION);

@@ -20,6 +20,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 pub use browse::{Browser, DestinationSummary, Stored};
+pub(super) use encoding::encode as stored_form;
 pub use feed::EmbeddedFeed;
 use store::{NotCommitted, Place, Staged, Store};
 
