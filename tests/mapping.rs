@@ -101,7 +101,7 @@ fn check_properties(sample: &Sample) {
         match property.as_str() {
             "JMSXGroupID" => assert_eq!(got.group_id.clone().map(Value::String), Some(expected), "{at}"),
             "JMSXGroupSeq" => assert_eq!(got.group_sequence.map(Value::Int), Some(expected), "{at}"),
-            _ => assert_eq!(got.properties.get(property), Some(&expected), "{at}"),
+            _ => assert_eq!(got.properties.get(property.as_str()), Some(&expected), "{at}"),
         }
     }
 }

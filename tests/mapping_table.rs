@@ -434,8 +434,8 @@ fn names_as_java_identifiers() {
         assert_eq!(publication.properties.get(name), Some(&value), "{name} in {:#?}", publication.properties);
     }
     assert!(notes.iter().any(|note| note.contains("\"a-b\" is no Java identifier")), "{notes:?}");
-    let is_identifier = |name: &String| name.chars().all(|c| c.is_alphanumeric() || c == '_');
-    assert!(publication.properties.keys().all(is_identifier), "{:#?}", publication.properties);
+    let is_identifier = |name: &str| name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    assert!(publication.properties.keys().all(|name| is_identifier(name)), "{:#?}", publication.properties);
     let back = |publication: &Publication| to_mq(publication, &sending(&escaping), NOW).expect("back").data();
     assert_eq!(back(&publication), envelope.data());
     let mut changed = publication.clone();

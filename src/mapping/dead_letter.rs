@@ -80,8 +80,8 @@ pub fn dead_letter(original: &Original<'_>, reason: i32, text: &str, deadq: &Des
     set_description(
         &Described {
             outer,
-            outer_format: format::DEAD_LETTER_HEADER.to_owned(),
-            format: format::DEAD_LETTER_HEADER.to_owned(),
+            outer_format: format::DEAD_LETTER_HEADER.into(),
+            format: format::DEAD_LETTER_HEADER,
             ccsid: coding.ccsid(),
             encoding: coding.encoding(),
         },

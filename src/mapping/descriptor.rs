@@ -1,5 +1,7 @@
 //! The descriptor's fields as properties with IBM's names (mapping rules, section 2).
 
+use std::borrow::Cow;
+
 use crate::message::constants::{msg_flags, report};
 use crate::message::{Description, Envelope, Header};
 
@@ -34,13 +36,13 @@ impl Group {
 }
 
 /// What describes a publication's body to who knows IBM's property names.
-pub(super) struct Described {
+pub(super) struct Described<'a> {
     /// What the descriptor says, as an application reads it: that of an MQMDE, which only exists in transit, counts.
     pub(super) outer: Description,
     /// `outer`'s format as text.
-    pub(super) outer_format: String,
+    pub(super) outer_format: Cow<'a, str>,
     /// Format of the body.
-    pub(super) format: String,
+    pub(super) format: &'a str,
     /// CCSID of the body.
     pub(super) ccsid: i32,
     /// Encoding of the body.
@@ -48,20 +50,20 @@ pub(super) struct Described {
 }
 
 /// What the descriptor says of what follows it, MQMDE skipped, with the format as text.
-pub(super) fn outer(envelope: &Envelope) -> (Description, String) {
+pub(super) fn outer(envelope: &Envelope) -> (Description, Cow<'_, str>) {
     match envelope.chain.first() {
         Some(first) if matches!(first.header, Header::Mde(_)) => {
             let described = first.header.describes();
-            (described, described.format.text(first.coding))
+            (described, described.format.text(first.coding).into())
         }
-        _ => (envelope.md.describes(), envelope.outer_format()),
+        _ => (envelope.md.describes(), envelope.md.format.as_text(envelope.coding)),
     }
 }
 
 /// Sets the properties that say what the body is.
-pub(super) fn set_description(described: &Described, to: &mut Properties) {
-    to.set("JMS_IBM_Format", Value::String(described.format.clone()));
-    to.set("JMS_IBM_MQMD_Format", Value::String(described.outer_format.clone()));
+pub(super) fn set_description(described: &Described<'_>, to: &mut Properties) {
+    to.set("JMS_IBM_Format", Value::String(described.format.to_owned()));
+    to.set("JMS_IBM_MQMD_Format", Value::String(described.outer_format.as_ref().to_owned()));
     to.set_int("JMS_IBM_Encoding", described.encoding);
     to.set_int("JMS_IBM_MQMD_Encoding", described.outer.encoding);
     if described.ccsid > 0 {
@@ -87,18 +89,18 @@ pub(super) fn set_fields(envelope: &Envelope, to: &mut Properties) {
         to.set_int("JMS_IBM_Feedback", md.feedback);
     }
     to.set_int("JMS_IBM_MQMD_BackoutCount", md.backout_count);
-    to.set_text("JMS_IBM_MQMD_ReplyToQ", &md.reply_to_q.text(coding));
-    to.set_text("JMS_IBM_MQMD_ReplyToQMgr", &md.reply_to_q_mgr.text(coding));
-    to.set_text("JMS_IBM_MQMD_UserIdentifier", &md.user_identifier.text(coding));
+    to.set_text("JMS_IBM_MQMD_ReplyToQ", md.reply_to_q.as_text(coding));
+    to.set_text("JMS_IBM_MQMD_ReplyToQMgr", md.reply_to_q_mgr.as_text(coding));
+    to.set_text("JMS_IBM_MQMD_UserIdentifier", md.user_identifier.as_text(coding));
     if !id::is_zero(&md.accounting_token) {
         to.set("JMS_IBM_MQMD_AccountingToken", Value::String(id::hex(&md.accounting_token)));
     }
-    to.set_text("JMS_IBM_MQMD_ApplIdentityData", &md.appl_identity_data.text(coding));
+    to.set_text("JMS_IBM_MQMD_ApplIdentityData", md.appl_identity_data.as_text(coding));
     to.set_int("JMS_IBM_PutApplType", md.put_appl_type);
-    to.set_text("JMSXAppID", &md.put_appl_name.text(coding));
-    to.set_text("JMS_IBM_PutDate", &md.put_date.text(coding));
-    to.set_text("JMS_IBM_PutTime", &md.put_time.text(coding));
-    to.set_text("JMS_IBM_MQMD_ApplOriginData", &md.appl_origin_data.text(coding));
+    to.set_text("JMSXAppID", md.put_appl_name.as_text(coding));
+    to.set_text("JMS_IBM_PutDate", md.put_date.as_text(coding));
+    to.set_text("JMS_IBM_PutTime", md.put_time.as_text(coding));
+    to.set_text("JMS_IBM_MQMD_ApplOriginData", md.appl_origin_data.as_text(coding));
     set_v2(envelope, to);
 }
 

@@ -29,33 +29,45 @@ pub fn hex(bytes: &[u8]) -> String {
 /// Appends bytes as lower-case hex digits.
 pub fn push_hex(text: &mut String, bytes: &[u8]) {
     let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 0xF));
-    }
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]));
 }
 
 /// Hex digits, either case, as bytes; none for an odd number of digits or anything else among them.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+    pairs.iter().map(byte_of).collect()
+}
+
+fn byte_of([high, low]: &[u8; 2]) -> Option<u8> {
+    let digit = |b: u8| match b {
+        b'0'..=b'9' => Some(b - b'0'),
+        b'a'..=b'f' => Some(b - b'a' + 10),
+        b'A'..=b'F' => Some(b - b'A' + 10),
+        _ => None,
+    };
+    Some(digit(*high)? << 4 | digit(*low)?)
 }
 
 /// The 24 bytes that an application's text stands for, as IBM's JMS client makes them: `ID:` is hex, anything else
 /// is UTF-8; either is filled with zeros, and text is cut at 24 bytes. None where `ID:` is not followed by at most
 /// 48 hex digits.
 pub fn bytes_of_text(text: &str) -> Option<[u8; 24]> {
-    let bytes = match text.strip_prefix("ID:") {
-        Some(digits) => unhex(digits).filter(|bytes| bytes.len() <= 24)?,
-        None => text.as_bytes().to_vec(),
-    };
     let mut id = [0; 24];
-    for (to, from) in id.iter_mut().zip(bytes) {
-        *to = from;
+    let Some(digits) = text.strip_prefix("ID:") else {
+        for (to, from) in id.iter_mut().zip(text.as_bytes()) {
+            *to = *from;
+        }
+        return Some(id);
+    };
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() || pairs.len() > id.len() {
+        return None;
+    }
+    for (to, pair) in id.iter_mut().zip(pairs) {
+        *to = byte_of(pair)?;
     }
     Some(id)
 }

@@ -180,6 +180,15 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn end_tag(&mut self, inside: &str) -> Result<(), Unreadable> {
+        // As nearly all are: the name that is open, and nothing else.
+        if let Some(open) = self.open.last()
+            && inside.strip_prefix(open.name).is_some_and(|rest| rest.starts_with('>'))
+            && let Some(element) = self.open.pop()
+        {
+            self.at += 2 + element.name.len() + 1;
+            self.close(element);
+            return Ok(());
+        }
         let length = self.until(inside, ">", "an end tag without an end")?;
         let name = inside.get(..length).unwrap_or_default().trim_end();
         let Some(element) = self.open.pop().filter(|element| element.name == name) else {
@@ -199,7 +208,13 @@ impl<'a> Reader<'a, '_> {
             return;
         }
         match self.open.last_mut() {
-            Some(parent) => parent.children.push(element),
+            Some(parent) => {
+                // A folder has more than a few; not for each of very many folders.
+                if parent.children.is_empty() && self.done.len() < 8 {
+                    parent.children.reserve(8);
+                }
+                parent.children.push(element);
+            }
             None => {
                 let text = self.text.get(self.root_at..self.at).unwrap_or_default();
                 self.done.push(Root { element, text });
@@ -214,13 +229,13 @@ impl<'a> Reader<'a, '_> {
             _ => {}
         }
         let mut tag = Tag { text: self.text, at: self.at + 1 };
-        let name = tag.take_while(|c| c.is_ascii_alphanumeric() || (!c.is_whitespace() && c != '/' && c != '>'));
+        let name = tag.name();
         if name.is_empty() {
             return Err(self.error("an element without a name"));
         }
         let mut element = Element { name, ..Element::default() };
         loop {
-            tag.take_while(char::is_whitespace);
+            tag.skip_blanks();
             let rest = tag.rest();
             if rest.starts_with("/>") {
                 self.at = tag.at + 2;
@@ -232,17 +247,32 @@ impl<'a> Reader<'a, '_> {
                     return Err(self.error("elements nested too deep"));
                 }
                 self.at = tag.at + 1;
+                if let Some((text, length)) = leaf(self.text.get(self.at..).unwrap_or_default(), name) {
+                    element.text = Cow::Borrowed(text);
+                    self.at += length;
+                    self.close(element);
+                    return Ok(());
+                }
                 break;
             }
-            let attribute = tag.attribute().ok_or(self.error("a tag that cannot be read"))?;
-            if element.attributes.len() >= 16 {
-                return Err(self.error("too many attributes"));
+            let attribute = tag.plain_attribute().or_else(|| tag.attribute());
+            let attribute = attribute.ok_or(self.error("a tag that cannot be read"))?;
+            match element.attributes.len() {
+                0 => element.attributes = vec![attribute], // room for one: few have more
+                16.. => return Err(self.error("too many attributes")),
+                _ => element.attributes.push(attribute),
             }
-            element.attributes.push(attribute);
         }
         self.open.push(element);
         Ok(())
     }
+}
+
+/// What stands up to the end tag of this name, where it is text without references, and how long that is with the tag.
+fn leaf<'a>(inside: &'a str, name: &str) -> Option<(&'a str, usize)> {
+    let end = inside.bytes().position(|b| matches!(b, b'<' | b'&'))?;
+    let (text, rest) = inside.split_at_checked(end)?;
+    rest.strip_prefix("</")?.strip_prefix(name)?.starts_with('>').then_some((text, end + 2 + name.len() + 1))
 }
 
 /// Reads inside one start tag.
@@ -261,6 +291,37 @@ impl<'a> Tag<'a> {
         let taken = rest.get(..rest.find(|c| !keep(c)).unwrap_or(rest.len())).unwrap_or_default();
         self.at += taken.len();
         taken
+    }
+
+    /// The name of an element: up to a blank, `/` or `>`.
+    fn name(&mut self) -> &'a str {
+        let rest = self.rest();
+        let plain = rest.bytes().position(|b| !(b.is_ascii_alphanumeric() || b == b'_')).unwrap_or(rest.len());
+        match rest.as_bytes().get(plain) {
+            Some(b'>' | b' ' | b'/') => {
+                self.at += plain;
+                rest.get(..plain).unwrap_or_default()
+            }
+            _ => self.take_while(|c| !c.is_whitespace() && c != '/' && c != '>'),
+        }
+    }
+
+    fn skip_blanks(&mut self) {
+        if self.rest().bytes().next().is_none_or(|b| b != b'>') {
+            self.take_while(char::is_whitespace);
+        }
+    }
+
+    /// An attribute as IBM's client writes it behind a name, `dt='i4'>`: letters, digits and dots, and then the tag's end. Any
+    /// other is for [`Self::attribute`], which reads this one as it is read here.
+    fn plain_attribute(&mut self) -> Option<(&'a str, Cow<'a, str>)> {
+        let inside = self.rest().strip_prefix("dt='")?;
+        let length = inside.bytes().take(16).position(|b| !(b.is_ascii_alphanumeric() || b == b'.'))?;
+        let value = inside.get(..length)?;
+        inside.get(length..)?.starts_with("'>").then(|| {
+            self.at += "dt='".len() + length + 1;
+            ("dt", Cow::Borrowed(value))
+        })
     }
 
     fn attribute(&mut self) -> Option<(&'a str, Cow<'a, str>)> {
@@ -431,6 +492,24 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// The short ways are the long ones, cut short.
+        #[test]
+        fn short_ways_read_the_same(text in "(dt='|dt=|i4|r8|bin\\.hex|'>|'|>|/|\"| |\t|é|x:y|_|&|\\PC){0,8}") {
+            let long_name = |tag: &mut Tag<'_>| tag.take_while(|c| !c.is_whitespace() && c != '/' && c != '>').len();
+            let (mut short, mut long) = (Tag { text: &text, at: 0 }, Tag { text: &text, at: 0 });
+            proptest::prop_assert_eq!((short.name().len(), short.at), (long_name(&mut long), long.at));
+            let (mut short, mut long) = (Tag { text: &text, at: 0 }, Tag { text: &text, at: 0 });
+            short.skip_blanks();
+            long.take_while(char::is_whitespace);
+            proptest::prop_assert_eq!(short.at, long.at);
+            let (mut short, mut long) = (Tag { text: &text, at: 0 }, Tag { text: &text, at: 0 });
+            if let Some(read) = short.plain_attribute() {
+                proptest::prop_assert_eq!((Some(read), short.at), (long.attribute(), long.at));
+            } else {
+                proptest::prop_assert_eq!(short.at, 0);
+            }
+        }
+
         #[test]
         fn never_panics(text in "(<|>|</|a|b|'|\"|=| |&|;|#x|D83D|!--|\\PC){0,60}") {
             let _ = read(&text, 50);

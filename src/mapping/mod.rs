@@ -30,7 +30,7 @@ pub mod unmappable;
 
 pub use back::{MqMessage, Sending, to_mq};
 pub use dead_letter::{Original, dead_letter};
-pub use publication::{Body, Destination, Entry, Publication, Value};
+pub use publication::{Body, Destination, Entry, Name, Publication, Value};
 pub use publish::{Mapped, map_to, publish, publish_as_bytes};
 pub use route::{
     BadCorrelation, BodyMode, CodMode, ContextMode, Glob, GroupClose, Policy, PropertyNames, Rfh2Mode, Route, Routed,

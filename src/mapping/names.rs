@@ -59,12 +59,12 @@ pub(super) fn escape(publication: &mut Publication) -> Vec<String> {
         } else if written != name {
             more += 1;
         }
-        publication.properties.insert(written, value);
+        publication.properties.insert(written.into(), value);
     }
     if more > 0 {
         notes.push(format!("and {more} properties more whose names are no Java identifiers"));
     }
-    publication.properties.insert(MARKER.to_owned(), Value::String("escaped".to_owned()));
+    publication.properties.insert(MARKER.into(), Value::String("escaped".to_owned()));
     notes
 }
 
@@ -80,8 +80,8 @@ pub(super) fn restored(publication: &Publication, names: PropertyNames) -> Optio
     }
     let restored = properties.iter().zip(all).map(|((written, value), name)| {
         // Where both are there, an application has set the other: neither is lost.
-        let name = name.filter(|name| !properties.contains_key(name)).unwrap_or_else(|| written.clone());
-        (name, value.clone())
+        let name = name.filter(|name| !properties.contains_key(name.as_str()));
+        (name.map_or_else(|| written.clone(), Into::into), value.clone())
     });
     Some(Publication { properties: restored.collect(), ..publication.clone() })
 }

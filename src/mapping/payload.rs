@@ -1,5 +1,7 @@
 //! Where the headers that become properties end and what is published begins.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::message::{Envelope, Header, Placed};
@@ -16,7 +18,7 @@ pub(super) struct Payload<'a> {
     /// Name of that other header.
     pub(super) foreign: Option<&'static str>,
     /// Format of the rest.
-    pub(super) format: String,
+    pub(super) format: Cow<'a, str>,
     /// CCSID of the rest.
     pub(super) ccsid: i32,
     /// Encoding of the rest.
@@ -35,18 +37,18 @@ impl<'a> Payload<'a> {
             return Self {
                 headers: chain,
                 foreign: None,
-                format: body.format.clone(),
+                format: Cow::Borrowed(&body.format),
                 ccsid: body.ccsid,
                 encoding: body.encoding,
                 offset: body.offset,
             };
         };
         let headers = chain.get(..cut).unwrap_or_default();
-        let (mut described, mut format) = (envelope.md.describes(), envelope.outer_format());
+        let (mut described, mut format) = (envelope.md.describes(), Cow::Owned(envelope.outer_format()));
         for placed in headers {
             let next = placed.header.describes();
             described = next.inheriting(described);
-            format = next.format.text(placed.coding);
+            format = next.format.text(placed.coding).into();
         }
         let first = chain.get(cut);
         Self {
@@ -75,14 +77,8 @@ impl<'a> Payload<'a> {
     }
 
     /// How to describe it with IBM's property names.
-    pub(super) fn described(&self, envelope: &Envelope) -> descriptor::Described {
+    pub(super) fn described<'e>(&'e self, envelope: &'e Envelope) -> descriptor::Described<'e> {
         let (outer, outer_format) = descriptor::outer(envelope);
-        descriptor::Described {
-            outer,
-            outer_format,
-            format: self.format.clone(),
-            ccsid: self.ccsid,
-            encoding: self.encoding,
-        }
+        descriptor::Described { outer, outer_format, format: &self.format, ccsid: self.ccsid, encoding: self.encoding }
     }
 }

@@ -9,10 +9,10 @@
 //! | a name that means something else to a broker, that we use ourselves, or with characters beyond the BMP | `MQFERRY_P_` before it; `_xHHHH_` for such a character, and for the first of `_x` | none: the prefix tells |
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, btree_map};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::{Value, id, nested};
+use super::{Name, Value, id, nested};
 
 /// Comes before a name from the application that cannot be used as it is.
 pub const ESCAPE: &str = "MQFERRY_P_";
@@ -20,13 +20,77 @@ pub const ESCAPE: &str = "MQFERRY_P_";
 /// Properties and notes in the making.
 #[derive(Debug, Default)]
 pub struct Properties {
-    values: BTreeMap<String, Value>,
+    values: Values,
     /// Names from the application that could also be ours.
-    from_application: BTreeSet<String>,
+    from_application: BTreeSet<Name>,
     notes: Notes,
     markers: Markers,
     /// Names of AMQP's own fields mean these, as they did on the way to MQ.
     keeps_amqp: bool,
+}
+
+/// Values by name, each name once: in a sorted list as long as they are few, which is three times as fast.
+#[derive(Debug, Default)]
+struct Values {
+    few: Vec<(Name, Value)>,
+    many: BTreeMap<Name, Value>,
+}
+
+impl Values {
+    /// More than nearly all messages have.
+    const FEW: usize = 64;
+
+    /// The place of a name among the few, or where it would be.
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        match self.few.last() {
+            Some((last, _)) if last.as_ref() < name => Err(self.few.len()),
+            _ => self.few.binary_search_by(|(known, _)| known.as_ref().cmp(name)),
+        }
+    }
+
+    fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    fn get(&self, name: &str) -> Option<&Value> {
+        let few = self.find(name).ok().and_then(|at| self.few.get(at));
+        few.map(|(_, value)| value).or_else(|| self.many.get(name))
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Value> {
+        match self.find(name) {
+            Ok(at) => Some(self.few.remove(at).1),
+            Err(_) => self.many.remove(name),
+        }
+    }
+
+    /// Sets what `make` makes for a name; gives back a name that is there already.
+    fn set_new(&mut self, name: Name, make: impl FnOnce(&str) -> Value) -> Result<(), Name> {
+        if self.many.is_empty() && self.few.len() < Self::FEW {
+            let Err(at) = self.find(&name) else { return Err(name) };
+            let value = make(&name);
+            if self.few.capacity() == 0 {
+                self.few.reserve(Self::FEW / 2);
+            }
+            self.few.insert(at, (name, value));
+            return Ok(());
+        }
+        self.many.extend(self.few.drain(..));
+        if self.many.contains_key(&name) {
+            return Err(name);
+        }
+        let value = make(&name);
+        self.many.insert(name, value);
+        Ok(())
+    }
+
+    fn into_map(mut self) -> BTreeMap<Name, Value> {
+        if self.many.is_empty() {
+            return self.few.into_iter().collect();
+        }
+        self.many.extend(self.few);
+        self.many
+    }
 }
 
 #[derive(Debug, Default)]
@@ -71,31 +135,26 @@ impl Properties {
     }
 
     /// Sets a property of ours; a second value for a name is not taken.
-    pub fn set(&mut self, name: impl Into<String>, value: Value) {
+    pub fn set(&mut self, name: impl Into<Name>, value: Value) {
         let _ = self.set_new(name.into(), value);
     }
 
-    /// Whether the name was new.
-    fn set_new(&mut self, name: String, value: Value) -> Result<(), String> {
-        match self.values.entry(name) {
-            btree_map::Entry::Vacant(vacant) => {
-                let value = self.markers.plain(vacant.key(), value, &mut self.notes);
-                vacant.insert(value);
-                Ok(())
-            }
-            btree_map::Entry::Occupied(occupied) => Err(occupied.key().clone()),
-        }
+    /// Gives back a name that is not new.
+    fn set_new(&mut self, name: Name, value: Value) -> Result<(), Name> {
+        let (markers, notes) = (&mut self.markers, &mut self.notes);
+        self.values.set_new(name, |name| markers.plain(name, value, notes))
     }
 
     /// Sets an int property of ours.
-    pub fn set_int(&mut self, name: &str, value: i32) {
+    pub fn set_int(&mut self, name: impl Into<Name>, value: i32) {
         self.set(name, Value::Int(value));
     }
 
     /// Sets a string property of ours unless the text is empty.
-    pub fn set_text(&mut self, name: &str, text: &str) {
+    pub fn set_text<'t>(&mut self, name: impl Into<Name>, text: impl Into<Cow<'t, str>>) {
+        let text = text.into();
         if !text.is_empty() {
-            self.set(name, Value::String(text.to_owned()));
+            self.set(name, Value::String(text.into_owned()));
         }
     }
 
@@ -103,7 +162,7 @@ impl Properties {
     ///
     /// # Errors
     /// Its name, where the application has set that already: the first value stays.
-    pub fn set_application(&mut self, name: impl Into<String>, value: Value) -> Result<(), String> {
+    pub fn set_application(&mut self, name: impl Into<Name>, value: Value) -> Result<(), Name> {
         let name = name.into();
         let could_be_ours = name.starts_with("JMS") || name.starts_with("MQFERRY_");
         let taken = if has_beyond_bmp(&name) {
@@ -114,7 +173,7 @@ impl Properties {
             None
         } else if name.starts_with("MQFERRY_") && !is_kept(&name, &value) {
             Some("is a name of ours")
-        } else if is_descriptor(&name) || (self.values.contains_key(&name) && !self.from_application.contains(&name)) {
+        } else if is_descriptor(&name) || (self.values.contains(&name) && !self.from_application.contains(&name)) {
             Some("stands for a field of the descriptor")
         } else {
             None
@@ -125,14 +184,35 @@ impl Properties {
             }
             return self.set_new(name, value);
         };
-        let written = escape_name(&name);
+        let written = Name::from(escape_name(&name));
         self.notes.add(format!("property {name:?} {why}: it is now {written:?}"));
         self.from_application.insert(written.clone());
         self.set_new(written, value).map_err(|_| name)
     }
 
+    /// Takes away what an earlier crossing of ours put into the message under this name, if it fits.
+    pub(super) fn take_kept(&mut self, name: &str, fits: impl FnOnce(&str) -> bool) -> Option<String> {
+        if !self.from_application.contains(name) {
+            return None;
+        }
+        match self.values.get(name)? {
+            Value::String(text) if fits(text) => {}
+            _ => return None,
+        }
+        match self.values.remove(name)? {
+            Value::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Sets the gateways that the message went through, which need no marker.
+    pub(super) fn set_hops(&mut self, hops: String) {
+        let _ = self.values.set_new(HOPS.into(), |_| Value::String(hops));
+    }
+
     /// The properties with their markers, and the notes.
-    pub fn finish(mut self) -> (BTreeMap<String, Value>, Vec<String>) {
+    pub fn finish(mut self) -> (BTreeMap<Name, Value>, Vec<String>) {
+        let mut values = self.values.into_map();
         for (marker, names) in [
             ("MQFERRY_bin", self.markers.bin),
             ("MQFERRY_char", self.markers.char),
@@ -140,13 +220,13 @@ impl Properties {
         ] {
             if !names.is_empty() {
                 let names: Vec<_> = names.iter().map(|name| listed_name(name)).collect();
-                self.values.insert(marker.to_owned(), Value::String(names.join(" ")));
+                values.insert(marker.into(), Value::String(names.join(" ")));
             }
         }
         if self.notes.left_out > 0 {
             self.notes.kept.push(format!("and {} notes more", self.notes.left_out));
         }
-        (self.values, self.notes.kept)
+        (values, self.notes.kept)
     }
 }
 
@@ -398,9 +478,9 @@ mod tests {
         for name in ["AMQ_SCHEDULED_DELAY", "JMSXGroupID", "JMS_IBM_MsgType", "MQFERRY_bin", "ok-name:1", "🚀_x"] {
             assert_eq!(properties.set_application(name, Value::Int(1)), Ok(()));
         }
-        assert_eq!(properties.set_application("ok-name:1", Value::Int(2)), Err("ok-name:1".to_owned()));
+        assert_eq!(properties.set_application("ok-name:1", Value::Int(2)), Err("ok-name:1".into()));
         let (values, notes) = properties.finish();
-        let names: Vec<_> = values.keys().map(String::as_str).collect();
+        let names: Vec<&str> = values.keys().map(AsRef::as_ref).collect();
         assert_eq!(
             names,
             [
@@ -422,6 +502,21 @@ mod tests {
         fn names_and_texts_come_back(text in "(_|x|1F680_|005F_|\\\\|u|D83D|🚀|a|\\PC){0,12}") {
             proptest::prop_assert_eq!(&restore_beyond_bmp(&escape_beyond_bmp(&text)), &text);
             proptest::prop_assert_eq!(restore_text(&escape_text(&text)), Some(text));
+        }
+    }
+
+    /// In whatever order and however many: the first of a name counts, and all come out.
+    #[test]
+    fn few_and_many() {
+        for count in [1, 40, 64, 65, 1000] {
+            let mut properties = Properties::default();
+            let name = |n: u32| format!("p{}", n.wrapping_mul(2_654_435_761));
+            for n in 0..count {
+                assert_eq!(properties.set_application(name(n), Value::Int(0)), Ok(()));
+                assert_eq!(properties.set_application(name(n / 2), Value::Int(1)), Err(name(n / 2).into()));
+            }
+            let expected = (0..count).map(|n| (name(n).into(), Value::Int(0))).collect();
+            assert_eq!(properties.finish(), (expected, Vec::new()));
         }
     }
 

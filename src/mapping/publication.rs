@@ -1,10 +1,14 @@
 //! What the broker gets: one message in the broker's own terms, whatever protocol carries it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
+
+/// Name of a property: most are known beforehand, and need no copy.
+pub type Name = Cow<'static, str>;
 
 /// A message as a broker sees it. Absent fields are absent there too; everything else is written explicitly,
 /// for the broker's defaults differ from MQ's.
@@ -35,7 +39,7 @@ pub struct Publication {
     /// JMSTimestamp: milliseconds since 1970 UTC.
     pub timestamp_ms: Option<i64>,
     /// Application properties; never of type bytes or char (mapping rules, section 8).
-    pub properties: BTreeMap<String, Value>,
+    pub properties: BTreeMap<Name, Value>,
     /// The body.
     pub body: Body,
 }

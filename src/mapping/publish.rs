@@ -32,7 +32,7 @@ use super::payload::Payload;
 use super::properties::{CLASS, HOPS, MESSAGE_ID, Properties, REPLY_TO};
 use super::{
     BodyMode, CodMode, Destination, GroupClose, Policy, PropertyNames, Publication, Routed, UnknownReply, Unmappable,
-    Value, digest, hops, id, names, reason, typed,
+    Value, digest, hops, id, names, reason, render, typed,
 };
 
 /// A publication and what a person should know about its making.
@@ -62,7 +62,7 @@ fn routed(envelope: &Envelope, policy: &Policy) -> Result<Routed, Unmappable> {
             text: "the message has no transmission header, so it has no destination".to_owned(),
         });
     };
-    let (queue, qmgr) = (xqh.remote_q_name.text(envelope.coding), xqh.remote_q_mgr_name.text(envelope.coding));
+    let (queue, qmgr) = (xqh.remote_q_name.as_text(envelope.coding), xqh.remote_q_mgr_name.as_text(envelope.coding));
     policy.route(&queue, &qmgr)
 }
 
@@ -75,7 +75,7 @@ pub fn publish_as_bytes(envelope: &Envelope, policy: &Policy, now_ms: i64, why: 
     let mut routed = routed(envelope, policy)?;
     routed.treatment.body = BodyMode::Bytes;
     let mut mapped = map_to(envelope, &routed, policy, now_ms)?;
-    mapped.publication.properties.insert("MQFERRY_BodyKept".to_owned(), Value::String(why.to_owned()));
+    mapped.publication.properties.insert("MQFERRY_BodyKept".into(), Value::String(why.to_owned()));
     mapped.notes.push(format!("published as bytes: {why}"));
     Ok(mapped)
 }
@@ -119,11 +119,11 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
     let reply_to = reply_to(envelope, policy, &jms, &mut to)?;
     confirmations(md.report, routed.treatment.cod, &mut to);
     set_folders(&folders, &mut to);
+    let (message_id, said_reply) = ours_from_mq(envelope, policy, &mut to)?;
     let (mut properties, mut notes) = to.finish();
     if mcd.class.is_some() {
         properties.remove(CLASS); // the body says it now
     }
-    let (message_id, said_reply) = ours_from_mq(envelope, policy, &mut properties)?;
     let mut publication = Publication {
         destination: routed.destination.clone(),
         persistent,
@@ -155,20 +155,13 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
 fn ours_from_mq(
     envelope: &Envelope,
     policy: &Policy,
-    properties: &mut BTreeMap<String, Value>,
+    to: &mut Properties,
 ) -> Result<(Option<String>, Option<Destination>), Unmappable> {
     let md = &envelope.md;
-    let mut take = |name: &str, fits: &dyn Fn(&str) -> bool| match properties.get(name) {
-        Some(Value::String(text)) if fits(text) => match properties.remove(name) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
-        },
-        _ => None,
-    };
-    let message_id = take(MESSAGE_ID, &|text| digest::derived_id(&policy.broker, text) == md.msg_id);
+    let message_id = to.take_kept(MESSAGE_ID, |text| digest::derived_id(&policy.broker, text) == md.msg_id);
     let topic = |text: &str| text.parse().ok().filter(|to| matches!(to, Destination::Topic(_)));
-    let reply_to = take(REPLY_TO, &|text| md.reply_to_q.is_blank(envelope.coding) && topic(text).is_some());
-    let hops = take(HOPS, &|_| true).unwrap_or_default();
+    let reply_to = to.take_kept(REPLY_TO, |text| md.reply_to_q.is_blank(envelope.coding) && topic(text).is_some());
+    let hops = to.take_kept(HOPS, |_| true).unwrap_or_default();
     if hops::is_loop(&hops, &policy.name) {
         return Err(Unmappable {
             reason: reason::LOOPING,
@@ -181,7 +174,7 @@ fn ours_from_mq(
     }
     let crossed = hops::crossed(&hops, &policy.name);
     if !crossed.trim().is_empty() {
-        properties.insert(HOPS.to_owned(), Value::String(crossed));
+        to.set_hops(crossed);
     }
     Ok((message_id.or_else(|| id::optional_text(&md.msg_id)), reply_to.as_deref().and_then(topic)))
 }
@@ -189,13 +182,13 @@ fn ours_from_mq(
 /// The names of the transmission header where the destination does not tell them.
 fn set_names(envelope: &Envelope, destination: &Destination, policy: &Policy, to: &mut Properties) {
     let Some(xqh) = &envelope.xqh else { return };
-    let (queue, qmgr) = (xqh.remote_q_name.text(envelope.coding), xqh.remote_q_mgr_name.text(envelope.coding));
+    let (queue, qmgr) = (xqh.remote_q_name.as_text(envelope.coding), xqh.remote_q_mgr_name.as_text(envelope.coding));
     let renamed = !matches!(destination, Destination::Queue(name) if *name == queue);
     if renamed {
-        to.set_text("MQFERRY_RemoteQ", &queue);
+        to.set_text("MQFERRY_RemoteQ", queue);
     }
     if renamed || qmgr != policy.name {
-        to.set_text("MQFERRY_RemoteQMgr", &qmgr);
+        to.set_text("MQFERRY_RemoteQMgr", qmgr);
     }
 }
 
@@ -214,8 +207,8 @@ fn set_headers(payload: &Payload<'_>, to: &mut Properties) {
             let name = if field == "NameValueString" { "MQFERRY_RFH1".to_owned() } else { format!("{prefix}{field}") };
             match value {
                 FieldValue::Int(0) if field == "Flags" => {}
-                FieldValue::Int(value) => to.set_int(&name, value),
-                FieldValue::Text(text) => to.set_text(&name, &text),
+                FieldValue::Int(value) => to.set_int(name, value),
+                FieldValue::Text(text) => to.set_text(name, text),
                 FieldValue::Bytes(bytes) => to.set(name, Value::Bytes(bytes)),
             }
         }
@@ -268,8 +261,8 @@ impl Jms {
 /// What the `jms` folder says beyond, or against, the descriptor; the descriptor decides, the rest is kept.
 fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
     let coding = envelope.coding;
-    let queue = envelope.xqh.as_ref().map(|xqh| xqh.remote_q_name.text(coding)).unwrap_or_default();
-    if let Some(text) = jms.destination.as_ref().filter(|text| text.strip_prefix("queue:///") != Some(&queue)) {
+    let queue = envelope.xqh.as_ref().map(|xqh| xqh.remote_q_name.as_text(coding)).unwrap_or_default();
+    if let Some(text) = jms.destination.as_ref().filter(|text| text.strip_prefix("queue:///") != Some(queue.as_ref())) {
         to.set_text("MQFERRY_Dst", text);
     }
     to.set_text("MQFERRY_Rto", jms.reply_to.as_deref().unwrap_or_default());
@@ -376,8 +369,8 @@ fn reply_to(
     to: &mut Properties,
 ) -> Result<Option<Destination>, Unmappable> {
     let coding = envelope.coding;
-    let queue = envelope.md.reply_to_q.text(coding);
-    let qmgr = envelope.md.reply_to_q_mgr.text(coding);
+    let queue = envelope.md.reply_to_q.as_text(coding);
+    let qmgr = envelope.md.reply_to_q_mgr.as_text(coding);
     if queue.is_empty() {
         if let Some(text) = &jms.reply_to {
             to.note(format!("replies are wanted at {text:?}, which ActiveMQ cannot reach: see MQFERRY_Rto"));
@@ -433,6 +426,10 @@ fn set_usr(root: &Element<'_>, to: &mut Properties) -> bool {
         to.note("folder usr has more than properties: kept as it is, too");
     }
     for child in &root.children {
+        if child.children.is_empty() && child.name.len() <= MAX_NAME {
+            whole &= set_property(render::restore_name(child.name), child, to);
+            continue;
+        }
         let properties = groups::Properties::of(child);
         if properties.too_long {
             to.note(format!("a property's name has more than {MAX_NAME} bytes, or those of a group multiply: folder usr is kept as it is, too"));
@@ -443,21 +440,23 @@ fn set_usr(root: &Element<'_>, to: &mut Properties) -> bool {
             whole = false;
         }
         for (name, element) in properties.all {
-            if element.attributes.iter().any(|(name, _)| *name != "dt" && !name.ends_with("nil")) {
-                whole = false;
-            }
-            let value = typed::value(element).unwrap_or_else(|misfit| {
-                to.note(format!("property {misfit}: a string now, and folder usr is kept as it is, too"));
-                whole = false;
-                Value::String(element.text.clone().into_owned())
-            });
-            if let Err(name) = to.set_application(name, value) {
-                to.note(format!(
-                    "property {name:?} occurs twice: the first counts, and folder usr is kept as it is, too"
-                ));
-                whole = false;
-            }
+            whole &= set_property(name, element, to);
         }
+    }
+    whole
+}
+
+/// Sets one property of a `usr` folder; false where that loses something.
+fn set_property(name: String, element: &Element<'_>, to: &mut Properties) -> bool {
+    let mut whole = !element.attributes.iter().any(|(name, _)| *name != "dt" && !name.ends_with("nil"));
+    let value = typed::value(element).unwrap_or_else(|misfit| {
+        to.note(format!("property {misfit}: a string now, and folder usr is kept as it is, too"));
+        whole = false;
+        Value::String(element.text.clone().into_owned())
+    });
+    if let Err(name) = to.set_application(name, value) {
+        to.note(format!("property {name:?} occurs twice: the first counts, and folder usr is kept as it is, too"));
+        whole = false;
     }
     whole
 }

@@ -75,7 +75,10 @@ pub(super) fn dt(value: &Value) -> &'static str {
 pub(super) fn text_of(out: &mut String, value: &Value, place: Place) {
     let _ = match value {
         Value::Null => Ok(()),
-        Value::Boolean(v) => write!(out, "{}", u8::from(*v)),
+        Value::Boolean(v) => {
+            out.push(if *v { '1' } else { '0' });
+            Ok(())
+        }
         Value::Byte(v) => write!(out, "{v}"),
         Value::Short(v) => write!(out, "{v}"),
         Value::Int(v) => write!(out, "{v}"),
@@ -126,10 +129,13 @@ fn java_exponent(out: &mut String, shortest: &str, one_more: Option<&str>) -> st
 
 /// Appends text with the five entities of XML; everything else stands as it is, control characters too (O).
 pub fn escape(out: &mut String, text: &str, place: Place) {
-    let is_special =
-        |c: char| matches!(c, '&' | '<' | '>' | '"' | '\'') || (place == Place::Folder && u32::from(c) > 0xFFFF);
+    // Bytes that begin what is written otherwise: of those from F0 on, characters beyond the BMP.
+    let is_special = |byte: u8| match byte {
+        b'&' | b'<' | b'>' | b'"' | b'\'' => true,
+        byte => byte >= 0xF0 && place == Place::Folder,
+    };
     let mut rest = text;
-    while let Some(at) = rest.find(is_special) {
+    while let Some(at) = rest.bytes().position(is_special) {
         out.push_str(rest.get(..at).unwrap_or_default());
         let mut left = rest.get(at..).unwrap_or_default().chars();
         let _ = match left.next() {
@@ -150,6 +156,11 @@ pub fn escape(out: &mut String, text: &str, place: Place) {
 ///
 /// [`restore_name`] undoes it, and nothing but it: it leaves alone what this would not have written.
 pub fn element_name(name: &str) -> Cow<'_, str> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let starts_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if starts_plain && name.bytes().all(is_plain) && !has_escapes(name) {
+        return Cow::Borrowed(name);
+    }
     escaped(name, fits_element_name)
 }
 

@@ -76,7 +76,7 @@ pub fn publish(report: &Envelope, policy: &Policy, spoiled: Option<&str>, now_ms
     // It begins its way here.
     properties.remove(properties::HOPS);
     if let Some(why) = spoiled {
-        properties.insert("MQFERRY_BodyKept".to_owned(), Value::String(why.to_owned()));
+        properties.insert("MQFERRY_BodyKept".into(), Value::String(why.to_owned()));
     }
     Ok(mapped)
 }

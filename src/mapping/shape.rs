@@ -28,7 +28,7 @@ pub struct Misshapen {
 /// The publication as JSON; the expiry is told from `now_ms`.
 pub fn to_json(publication: &Publication, now_ms: i64) -> Json {
     let properties: Map<_, _> =
-        publication.properties.iter().map(|(name, value)| (name.clone(), Json::Object(typed(value)))).collect();
+        publication.properties.iter().map(|(name, value)| (name.to_string(), Json::Object(typed(value)))).collect();
     json!({
         "destination": publication.destination.to_string(),
         "persistent": publication.persistent,
@@ -108,7 +108,7 @@ pub fn from_json(json: &Json, now_ms: i64) -> Result<Publication, Misshapen> {
     let all = at.key("properties");
     if !all.json.is_null() {
         for name in all.json.as_object().ok_or_else(|| all.misshapen("an object"))?.keys() {
-            properties.insert(name.clone(), all.key(name).typed()?);
+            properties.insert(name.clone().into(), all.key(name).typed()?);
         }
     }
     Ok(Publication {
@@ -264,7 +264,8 @@ mod tests {
     }
 
     fn publication(body: Body) -> Publication {
-        let properties = everything().into_iter().enumerate().map(|(n, value)| (format!("p{n}"), value)).collect();
+        let properties =
+            everything().into_iter().enumerate().map(|(n, value)| (format!("p{n}").into(), value)).collect();
         Publication {
             destination: Destination::Topic("t".into()),
             persistent: false,

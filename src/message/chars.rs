@@ -1,5 +1,6 @@
 //! Fixed-length, blank-padded text of headers, kept as the bytes that it came in.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::codepage;
@@ -86,21 +87,27 @@ impl<const N: usize> Chars<N> {
     /// The text without trailing blanks and NULs. Bytes that are no text in this coding show as U+FFFD: IBM's own
     /// client cuts names in the middle of a UTF-8 character (O).
     pub fn text(&self, coding: Coding) -> String {
+        self.as_text(coding).into_owned()
+    }
+
+    /// As [`Self::text`], without a copy where the bytes are the text.
+    pub fn as_text(&self, coding: Coding) -> Cow<'_, str> {
         let blank = coding.blank();
         if self.0.iter().all(|byte| *byte == blank) {
-            return String::new();
+            return Cow::Borrowed("");
         }
         let end = self.0.iter().rposition(|byte| *byte != 0 && *byte != blank).map_or(0, |last| last + 1);
         let used = self.0.get(..end).unwrap_or_default();
         match codepage::decode(coding.ccsid(), used) {
-            Ok(text) => text.into_owned(),
-            Err(_) if coding.ccsid() == 1208 => String::from_utf8_lossy(used).into_owned(),
+            Ok(text) => text,
+            Err(_) if coding.ccsid() == 1208 => String::from_utf8_lossy(used),
             Err(_) => used
                 .iter()
                 .map(|byte| {
                     codepage::decode(coding.ccsid(), &[*byte]).map_or("\u{FFFD}".into(), |text| text.into_owned())
                 })
-                .collect(),
+                .collect::<String>()
+                .into(),
         }
     }
 

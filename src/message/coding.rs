@@ -73,6 +73,14 @@ impl Coding {
         }
     }
 
+    /// An ASCII digit in this alphabet: the same in all its pages.
+    pub(super) fn digit(self, ascii: u8) -> u8 {
+        match self.alphabet {
+            Alphabet::Ascii => ascii,
+            Alphabet::Ebcdic => super::chars::ebcdic(ascii),
+        }
+    }
+
     /// The Encoding to announce for this byte order: 273 or 546; a z/OS queue manager's 785 must be asked for.
     pub fn encoding(self) -> i32 {
         match self.byte_order {

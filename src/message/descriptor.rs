@@ -3,7 +3,7 @@
 use crate::wire::{Alphabet, ByteOrder, Malformed};
 
 use super::constants::{encoding, expiry, msg_type};
-use super::put_time::{millis_of_put_time, put_time_of_millis};
+use super::put_time::{digits_of_millis, millis_of_put_time};
 use super::record::{self, FieldType, Reader, record};
 use super::structure::structure;
 use super::{Chars, Coding, Description, FieldValue};
@@ -229,14 +229,16 @@ impl Md {
 
     /// PutDate and PutTime as milliseconds since 1970 UTC; none if they are blank or no date.
     pub fn put_millis(&self, coding: Coding) -> Option<i64> {
-        millis_of_put_time(&self.put_date.text(coding), &self.put_time.text(coding))
+        millis_of_put_time(&self.put_date.as_text(coding), &self.put_time.as_text(coding))
     }
 
     /// Sets PutDate and PutTime; blank where the year has not four digits.
     pub fn set_put_millis(&mut self, millis: i64, coding: Coding) {
-        let (date, time) = put_time_of_millis(millis).unwrap_or_default();
-        self.put_date = Chars::from_text_cut(&date, coding);
-        self.put_time = Chars::from_text_cut(&time, coding);
+        let fields = digits_of_millis(millis).map(|(date, time)| {
+            let field = |digits: [u8; 8]| Chars(digits.map(|digit| coding.digit(digit)));
+            (field(date), field(time))
+        });
+        (self.put_date, self.put_time) = fields.unwrap_or((Chars::blank(coding), Chars::blank(coding)));
     }
 
     /// Alphabet of the eye-catcher at the start of these bytes.

@@ -23,6 +23,12 @@ pub fn millis_of_put_time(date: &str, time: &str) -> Option<i64> {
 /// PutDate and PutTime of milliseconds since 1970 UTC, rounded down to hundredths. None: the year is not one of
 /// 0000 to 9999.
 pub fn put_time_of_millis(millis: i64) -> Option<(String, String)> {
+    let text = |digits: [u8; 8]| digits.into_iter().map(char::from).collect();
+    digits_of_millis(millis).map(|(date, time)| (text(date), text(time)))
+}
+
+/// The same as ASCII digits.
+pub(super) fn digits_of_millis(millis: i64) -> Option<([u8; 8], [u8; 8])> {
     // Years that begin in March, so that a leap day is the last day of one.
     let since_march = millis.div_euclid(DAY_MS) + 719_468;
     let (cycle, day) = (since_march.div_euclid(146_097), since_march.rem_euclid(146_097));
@@ -38,7 +44,15 @@ pub fn put_time_of_millis(millis: i64) -> Option<(String, String)> {
     let hundredths = millis.rem_euclid(DAY_MS) / 10;
     let (seconds, hundredth) = (hundredths / 100, hundredths % 100);
     let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-    Some((format!("{year:04}{month:02}{:02}", day + 1), format!("{hour:02}{minute:02}{second:02}{hundredth:02}")))
+    let (century, year) = (year / 100, year % 100);
+    Some((pairs([century, year, month, day + 1]), pairs([hour, minute, second, hundredth])))
+}
+
+/// Two digits of each.
+fn pairs(numbers: [i64; 4]) -> [u8; 8] {
+    let digit = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or(0);
+    let [a, b, c, d] = numbers.map(|number| [digit(number / 10), digit(number)]);
+    [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]]
 }
 
 fn digits(text: &str, from: usize, to: usize) -> Option<i64> {

@@ -107,7 +107,7 @@ fn publications() -> impl Strategy<Value = Publication> {
             reply_to,
             group_id: group.as_ref().map(|(id, _)| id.clone()),
             group_sequence: group.map(|(_, sequence)| sequence),
-            properties,
+            properties: properties.into_iter().map(|(name, value)| (name.into(), value)).collect(),
             ..plain()
         },
     )

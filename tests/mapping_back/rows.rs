@@ -75,7 +75,7 @@ fn text<const N: usize>(chars: Chars<N>) -> String {
 }
 
 fn set(name: &str, value: Value) -> impl FnOnce(&mut Publication) {
-    let name = name.to_owned();
+    let name = name.to_owned().into();
     move |publication| drop(publication.properties.insert(name, value))
 }
 

@@ -148,7 +148,7 @@ impl Returned<'_> {
 fn application(publication: &Publication) -> BTreeMap<String, Value> {
     const FORM: [&str; 5] = ["MQFERRY_RAW_", "MQFERRY_RFH2_", "MQFERRY_bin", "MQFERRY_char", "JMS_IBM_Put"];
     let is_form = |name: &str| FORM.iter().any(|prefix| name.starts_with(prefix));
-    publication.properties.iter().filter(|(name, _)| !is_form(name)).map(|(n, v)| (n.clone(), v.clone())).collect()
+    publication.properties.iter().filter(|(name, _)| !is_form(name)).map(|(n, v)| (n.to_string(), v.clone())).collect()
 }
 
 fn differ(what: &str, is: &BTreeMap<String, Value>, should: &BTreeMap<String, Value>) -> Vec<String> {

@@ -126,7 +126,7 @@ async fn stage(target: &impl Target, publications: &[Publication], client: Clien
     let mut unit = claim.begin(luwid(1)).await.unwrap();
     for (number, publication) in publications.iter().enumerate() {
         let mut publication = publication.clone();
-        publication.properties.insert(NUMBER.to_owned(), Value::Int(i32::try_from(number).unwrap()));
+        publication.properties.insert(NUMBER.into(), Value::Int(i32::try_from(number).unwrap()));
         unit.stage(number, publication).await.unwrap();
     }
     assert_eq!(unit.settle().await.unwrap(), [], "nothing is refused");

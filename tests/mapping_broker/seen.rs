@@ -101,7 +101,7 @@ pub(crate) fn differences(got: &Received, meant: &Publication, case: &Case, clie
         }
     }
     for (name, value) in &meant.properties {
-        match got.properties.get(name) {
+        match got.properties.get(name.as_ref()) {
             None if is_hidden(name, client) => {}
             None => found.push(format!("property {name} is not there")),
             Some(_) if is_hidden(name, client) => {
@@ -113,7 +113,9 @@ pub(crate) fn differences(got: &Received, meant: &Publication, case: &Case, clie
             Some(_) => {}
         }
     }
-    for name in got.properties.keys().filter(|name| !meant.properties.contains_key(*name) && !is_providers(name)) {
+    for name in
+        got.properties.keys().filter(|name| !meant.properties.contains_key(name.as_str()) && !is_providers(name))
+    {
         found.push(format!("property {name} comes from nowhere"));
     }
     if let Some(application) = &case.application {

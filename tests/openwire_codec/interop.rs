@@ -73,8 +73,9 @@ fn publications(queue: &str) -> Vec<Publication> {
     let plain = || publication(&Destination::Queue(queue.to_owned()), 1);
     let mut all: Vec<_> = bodies.into_iter().map(|body| Publication { body, ..plain() }).collect();
     let mut typed = plain();
-    typed.properties = values().into_iter().enumerate().map(|(place, value)| (format!("é{place}"), value)).collect();
-    typed.properties.insert("JMS_IBM_MQMD_Report".to_owned(), Value::Int(0x0300_0000));
+    typed.properties =
+        values().into_iter().enumerate().map(|(place, value)| (format!("é{place}").into(), value)).collect();
+    typed.properties.insert("JMS_IBM_MQMD_Report".into(), Value::Int(0x0300_0000));
     all.push(typed);
     all.push(Publication {
         correlation_id: wide(),

@@ -152,7 +152,7 @@ fn publications() -> impl Strategy<Value = Publication> {
         group_id: group.0,
         user_id: group.2,
         timestamp_ms: group.3,
-        properties,
+        properties: properties.into_iter().map(|(name, value)| (name.into(), value)).collect(),
         body,
     })
 }

@@ -31,10 +31,10 @@ pub(crate) fn assert_same(publication: &Publication, seen: &Received, about: &st
     let sequence = properties.remove("JMSXGroupSeq").map(|sequence| sequence.value);
     assert_eq!(sequence.unwrap_or(json!(0)), json!(group_sequence.unwrap_or(0)), "{about}: JMSXGroupSeq");
     assert_eq!(properties.remove("JMSXUserID"), text(&publication.user_id), "{about}");
-    let names = |of: Vec<&String>| of.into_iter().cloned().collect::<Vec<_>>();
-    assert_eq!(names(properties.keys().collect()), names(publication.properties.keys().collect()), "{about}");
+    let names: Vec<_> = properties.keys().map(String::as_str).collect();
+    assert_eq!(names, publication.properties.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), "{about}");
     for (name, value) in &publication.properties {
-        assert_eq!(properties[name], typed(value), "{about}: property {name:?}");
+        assert_eq!(properties[name.as_ref()], typed(value), "{about}: property {name:?}");
     }
 
     let class = match &publication.body {

@@ -141,7 +141,7 @@ fn full(expires_at_ms: i64) -> Publication {
         group_sequence: Some(3),
         user_id: Some("fred".into()),
         timestamp_ms: Some(1_034_148_883_120),
-        properties: typed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>(),
+        properties: typed.into_iter().map(|(name, value)| (name.into(), value)).collect::<BTreeMap<_, _>>(),
         body: Body::Text("x".into()),
     }
 }

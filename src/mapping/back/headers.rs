@@ -90,7 +90,7 @@ fn link(mut chain: Vec<Header>, (encoding, ccsid): (i32, i32), body: &Described,
         let (encoding, ccsid) = if at + 1 == count { (body.encoding, body.ccsid) } else { (encoding, ccsid) };
         describe(header, Description { encoding, ccsid, format: Chars::from_text_cut(format, coding) });
     }
-    let mut bytes = Vec::with_capacity(if chain.is_empty() { 0 } else { 512 });
+    let mut bytes = Vec::with_capacity(if chain.is_empty() { 0 } else { 1000 });
     chain.iter().for_each(|header| header.encode_to(&mut bytes, coding));
     match chain.first() {
         Some(first) => Headers { encoding, ccsid, format: format_of(first).to_owned(), bytes },

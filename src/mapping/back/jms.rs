@@ -85,7 +85,8 @@ pub(super) fn mcd_folder(template: Option<&Template<'_>>, view: &View<'_>, conte
             return template.text().to_owned();
         }
     }
-    let mut out = String::from("<mcd>");
+    let mut out = String::with_capacity(64);
+    out.push_str("<mcd>");
     for (name, text) in [("Msd", &wanted.domain), ("Set", &wanted.set), ("Type", &wanted.kind), ("Fmt", &wanted.format)]
     {
         if let Some(text) = text {
@@ -191,7 +192,8 @@ fn reply_text(view: &View<'_>, context: &Context<'_>) -> Option<String> {
 pub(super) fn jms_folder(template: Option<&Template<'_>>, view: &View<'_>, context: &Context<'_>) -> Option<String> {
     let wanted = jms(view, context);
     let Some(template) = template else {
-        let mut out = String::from("<jms>");
+        let mut out = String::with_capacity(256);
+        out.push_str("<jms>");
         for (name, value) in &wanted {
             render::element(&mut out, name, value, Place::Folder);
         }

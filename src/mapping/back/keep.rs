@@ -1,5 +1,7 @@
 //! What a publication does not say of the message that it was: found by mapping it back at once (golden rule 4).
 
+use std::borrow::Cow;
+
 use crate::codepage::{self, Newline};
 use crate::message::{Chars, Coding, Envelope, Md};
 use crate::wire::ByteOrder;
@@ -27,7 +29,7 @@ pub(in crate::mapping) fn keep(
     let mut pieces = Vec::new();
     {
         let mut view = View::of(publication, keep_amqp);
-        let text = |name| view.our_text(name).map(std::borrow::Cow::into_owned).unwrap_or_default();
+        let text = |name| view.our_text(name).map(Cow::into_owned).unwrap_or_default();
         let reply = ReplyTo {
             queue: text("JMS_IBM_MQMD_ReplyToQ"),
             qmgr: text("JMS_IBM_MQMD_ReplyToQMgr"),
@@ -40,7 +42,12 @@ pub(in crate::mapping) fn keep(
         pieces.extend(body_piece(&view, envelope, payload, &described));
     }
     for (number, piece) in pieces.iter().enumerate() {
-        publication.properties.insert(format!("{}{}", raw::PREFIX, number + 1), piece.to_value());
+        let name = match number {
+            0 => "MQFERRY_RAW_1",
+            1 => "MQFERRY_RAW_2",
+            _ => "MQFERRY_RAW_3", // there are three kinds
+        };
+        publication.properties.insert(name.into(), piece.to_value());
     }
 }
 
@@ -54,7 +61,7 @@ fn headers_piece(
 ) -> Option<Piece> {
     let written = nominal_headers(view, &nominal_queue(view), reply, &policy.broker, described);
     let md = &envelope.md;
-    let format = envelope.outer_format();
+    let format = md.format.as_text(envelope.coding);
     let lay = payload.header_bytes(envelope);
     // Made afresh they would speak of a lifetime that these may not speak of.
     let is_of_lifetime = view.publication.expires_at_ms.is_some() && !written.bytes.is_empty();
@@ -66,6 +73,7 @@ fn headers_piece(
     if same {
         return None;
     }
+    let format = format.into_owned();
     let headers = Headers { encoding: md.encoding, ccsid: md.coded_char_set_id, format, bytes: lay.into() };
     let expires_at_ms = view.publication.expires_at_ms.unwrap_or(0);
     let bytes = RawHeaders { headers, expires_at_ms }.to_bytes();
@@ -154,9 +162,9 @@ macro_rules! fields {
             }
         }
 
-        fn text_of(md: &Md, index: u8, coding: Coding) -> Option<String> {
+        fn text_of(md: &Md, index: u8, coding: Coding) -> Option<Cow<'_, str>> {
             match index {
-                $(i if i == Index::$text as u8 => Some(md.$text.text(coding)),)*
+                $(i if i == Index::$text as u8 => Some(md.$text.as_text(coding)),)*
                 _ => None,
             }
         }
@@ -205,7 +213,7 @@ fn descriptor_piece(
     let user = descriptor::said_user(view);
     let mut written = descriptor::descriptor(view, reply, &user, &policy.broker, coding, now_ms);
     view.notes.truncate(notes);
-    written.format = Chars::from_text_cut(&envelope.outer_format(), coding);
+    written.format = Chars::from_text_cut(&envelope.md.format.as_text(coding), coding);
     let mut out = coding.ccsid().to_be_bytes().to_vec();
     different(&written, &envelope.md, |index, bytes, was| {
         out.push(index);

@@ -10,6 +10,7 @@ mod headers;
 mod jms;
 pub(super) mod keep;
 mod kept;
+mod ours;
 mod rewrite;
 mod usr;
 mod view;
@@ -133,25 +134,25 @@ fn digest_of_body(view: &View<'_>, described: &Described, text: &str) -> [u8; 8]
 /// Puts into the application's properties what is ours and goes to MQ with them; an MQRFH2 is not made for their sake.
 fn add_ours(view: &mut View<'_>, gateway: &str, always: bool) {
     if let Some(class) = jms::class_behind_type(view) {
-        view.application.insert(CLASS.into(), Cow::Owned(Value::String(class)));
+        view.application.insert(CLASS, Value::String(class));
     }
     let hops = view.our_text(HOPS);
     let left = hops::without(hops.as_deref().unwrap_or_default(), gateway);
     if let Some(left) = left {
         if !left.is_empty() {
-            view.application.insert(HOPS.into(), Cow::Owned(Value::String(left)));
+            view.application.insert(HOPS, Value::String(left));
         }
         return;
     }
     if always || headers::needs_rfh2(view) {
         let all = hops::with(hops.as_deref().unwrap_or_default(), gateway);
         if !gateway.is_empty() {
-            view.application.insert(HOPS.into(), Cow::Owned(Value::String(all)));
+            view.application.insert(HOPS, Value::String(all));
         }
         if let (Some(text), false) = (&view.publication.message_id, view.is_from_mq)
             && descriptor::of_mq(text).is_none()
         {
-            view.application.insert(MESSAGE_ID.into(), Cow::Owned(Value::String(text.clone())));
+            view.application.insert(MESSAGE_ID, Value::String(text.clone()));
         }
     }
 }
@@ -187,7 +188,7 @@ pub fn to_mq(publication: &Publication, sending: &Sending<'_>, now_ms: i64) -> R
     let returns = hops::without(view.our_text(HOPS).as_deref().unwrap_or_default(), &policy.name).is_some()
         && publication.message_id.as_deref().is_some_and(|text| descriptor::of_mq(text).is_some());
     if let (Some(topic @ Destination::Topic(_)), true) = (&publication.reply_to, reply.queue.is_empty()) {
-        view.application.insert(REPLY_TO.into(), Cow::Owned(Value::String(topic.to_string())));
+        view.application.insert(REPLY_TO, Value::String(topic.to_string()));
     }
     add_ours(&mut view, &policy.name, target.treatment.rfh2 == Rfh2Mode::Always);
 
@@ -317,7 +318,7 @@ fn all_headers(
     let mode = target.treatment.rfh2;
     if mode == Rfh2Mode::Never {
         if headers::needs_rfh2(view) {
-            let names: Vec<_> = view.application.keys().map(|name| name.as_ref()).take(20).collect();
+            let names: Vec<_> = view.application.iter().map(|(name, _)| name.as_ref()).take(20).collect();
             view.notes
                 .push(format!("no MQRFH2 goes with it (rfh2 = never): properties are lost: {}", names.join(", ")));
         }

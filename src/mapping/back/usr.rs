@@ -18,7 +18,8 @@ const MAX_PARTS: usize = 16;
 
 /// A folder of these properties; none without any.
 pub(super) fn fresh<'a>(properties: impl Iterator<Item = (&'a str, &'a Value)>) -> Option<String> {
-    let mut out = String::from("<usr>");
+    let mut out = String::with_capacity(512);
+    out.push_str("<usr>");
     write(&mut out, properties);
     if out.len() == "<usr>".len() {
         return None;
@@ -88,7 +89,7 @@ pub(super) fn changed(
     let judge = |index: usize, element: &Element<'_>| {
         let was = properties_of(element);
         let is_first: Vec<bool> = was.iter().map(|(name, _)| seen.insert(name.clone())).collect();
-        let now = |name: &String| view.application.get(name.as_str()).map(Cow::as_ref);
+        let now = |name: &String| view.application.get(name);
         let kept =
             |((name, value), first): (&(String, Value), &bool)| !first || now(name).is_some_and(|now| same(now, value));
         if was.iter().zip(&is_first).all(kept) {

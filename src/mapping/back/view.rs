@@ -2,8 +2,7 @@
 //! properties under the names and with the types that they had.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
-use std::ops::Bound;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 
@@ -11,21 +10,67 @@ use crate::message::constants::format;
 
 use super::super::properties::{self, ESCAPE, HOPS, KEPT};
 use super::super::{Body, Publication, Value, id};
+use super::ours::{Ours, is_ours};
 
 /// A publication, read once.
 pub(in crate::mapping) struct View<'a> {
     /// The publication.
     pub(in crate::mapping) publication: &'a Publication,
     /// Properties of the application by the names they have in MQ, and what is ours and goes to MQ.
-    pub(in crate::mapping) application: BTreeMap<Cow<'a, str>, Cow<'a, Value>>,
+    pub(in crate::mapping) application: ByName<'a>,
     /// It came from MQ, by a property that every message from there has: what it lacks is blank, not ours to fill in.
     pub(in crate::mapping) is_from_mq: bool,
     /// One line each: what could not be kept.
     pub(in crate::mapping) notes: Vec<String>,
+    ours: Ours<'a>,
     /// Names of properties that are bytes written as hex digits.
     bin: HashSet<&'a str>,
     /// Names of properties that are written with `\u` escapes.
     escaped: HashSet<&'a str>,
+}
+
+/// Properties in order of their names in MQ, in a list: they are made at once and read often.
+#[derive(Default)]
+pub(in crate::mapping) struct ByName<'a>(Vec<(Cow<'a, str>, Cow<'a, Value>)>);
+
+impl<'a> ByName<'a> {
+    /// Of two that have one name the later.
+    fn of(mut all: Vec<(Cow<'a, str>, Cow<'a, Value>)>) -> Self {
+        if !all.is_sorted_by(|(one, _), (other, _)| one < other) {
+            all.reverse();
+            all.sort_by(|(one, _), (other, _)| one.cmp(other));
+            all.dedup_by(|(one, _), (other, _)| one == other);
+        }
+        Self(all)
+    }
+
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| known.as_ref().cmp(name))
+    }
+
+    pub(in crate::mapping) fn insert(&mut self, name: &'static str, value: Value) {
+        let new = (name.into(), Cow::Owned(value));
+        match self.find(name) {
+            Ok(at) => {
+                if let Some(there) = self.0.get_mut(at) {
+                    *there = new;
+                }
+            }
+            Err(at) => self.0.insert(at, new),
+        }
+    }
+
+    pub(in crate::mapping) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(self.find(name).ok()?).map(|(_, value)| value.as_ref())
+    }
+
+    pub(in crate::mapping) fn iter(&self) -> impl Iterator<Item = &(Cow<'a, str>, Cow<'a, Value>)> {
+        self.0.iter()
+    }
+
+    pub(in crate::mapping) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// Properties that a provider of JMS sets by itself, and that say nothing of the message.
@@ -47,9 +92,10 @@ const CONTENT_TYPES: [&str; 3] = ["application/octet-stream", "application/x-jav
 impl<'a> View<'a> {
     /// Reads it; `keep_amqp`: what only AMQP knows goes to MQ.
     pub(in crate::mapping) fn of(publication: &'a Publication, keep_amqp: bool) -> Self {
-        let properties = &publication.properties;
+        let properties = || publication.properties.iter().map(|(name, value)| (name.as_ref(), value));
+        let ours = Ours::of(properties());
         let list = |marker: &str| -> HashSet<&str> {
-            match properties.get(marker) {
+            match ours.get(marker) {
                 Some(Value::String(names)) => names.split(' ').collect(),
                 _ => HashSet::new(),
             }
@@ -57,22 +103,24 @@ impl<'a> View<'a> {
         let (bin, char, escaped) = (list("MQFERRY_bin"), list("MQFERRY_char"), list("MQFERRY_escaped"));
         let mut view = Self {
             publication,
-            application: BTreeMap::new(),
-            is_from_mq: properties.contains_key("JMS_IBM_PutApplType"),
+            application: ByName::default(),
+            is_from_mq: ours.get("JMS_IBM_PutApplType").is_some(),
             notes: Vec::new(),
+            ours,
             bin: HashSet::new(),
             escaped: HashSet::new(),
         };
         let mut of_amqp: Vec<&str> = Vec::new();
         let any_listed = !(bin.is_empty() && char.is_empty() && escaped.is_empty());
-        for (written, value) in properties {
+        let mut application = Vec::with_capacity(16);
+        for (written, value) in properties() {
             let Some(name) = application_name(written, value) else {
                 match written.strip_prefix("JMS_AMQP_") {
                     Some(field) if properties::is_amqps_own(field) && *value != Value::Boolean(false) => {
                         if keep_amqp {
-                            view.application.insert(written.into(), Cow::Borrowed(value));
+                            application.push((written.into(), Cow::Borrowed(value)));
                         } else {
-                            of_amqp.push(written.as_str());
+                            of_amqp.push(written);
                         }
                     }
                     _ => {}
@@ -85,7 +133,7 @@ impl<'a> View<'a> {
             }
             let mut value = Cow::Borrowed(value);
             if !any_listed {
-                view.application.insert(name, value);
+                application.push((name, value));
                 continue;
             }
             let listed = properties::listed_name(written);
@@ -102,7 +150,7 @@ impl<'a> View<'a> {
                     units.next().filter(|_| units.next().is_none()).map(Value::Char)
                 });
             }
-            view.application.insert(name, value);
+            application.push((name, value));
         }
         if !of_amqp.is_empty() {
             let names = of_amqp.iter().take(20).copied().collect::<Vec<_>>().join(", ");
@@ -110,6 +158,7 @@ impl<'a> View<'a> {
                 "what only AMQP knows is left out: {names}; keep_amqp = true on its route takes it along"
             ));
         }
+        view.application = ByName::of(application);
         (view.bin, view.escaped) = (bin, escaped);
         view
     }
@@ -134,7 +183,7 @@ impl<'a> View<'a> {
     }
 
     fn get(&self, name: &str) -> Option<&'a Value> {
-        self.publication.properties.get(name)
+        self.ours.get(name)
     }
 
     /// A number under this name; text of digits counts, as JMS converts it.
@@ -168,15 +217,18 @@ impl<'a> View<'a> {
 
     /// A value of ours as it was before it became a property.
     pub(in crate::mapping) fn ours(&self, name: &str) -> Option<Cow<'a, Value>> {
-        let value = self.get(name)?;
-        let Value::String(text) = value else { return Some(Cow::Borrowed(value)) };
+        Some(self.restored_ours(name, self.get(name)?))
+    }
+
+    fn restored_ours(&self, name: &str, value: &'a Value) -> Cow<'a, Value> {
+        let Value::String(text) = value else { return Cow::Borrowed(value) };
         let restored = if self.escaped.contains(name) { properties::restore_text(text) } else { None };
         if self.bin.contains(name)
             && let Some(bytes) = id::unhex(restored.as_deref().unwrap_or(text))
         {
-            return Some(Cow::Owned(Value::Bytes(bytes.into())));
+            return Cow::Owned(Value::Bytes(bytes.into()));
         }
-        Some(restored.map_or(Cow::Borrowed(value), |text| Cow::Owned(Value::String(text))))
+        restored.map_or(Cow::Borrowed(value), |text| Cow::Owned(Value::String(text)))
     }
 
     /// Text of ours as it was before it became a property.
@@ -190,8 +242,7 @@ impl<'a> View<'a> {
 
     /// Whether there are properties whose names begin so.
     pub(in crate::mapping) fn has_under(&self, prefix: &'static str) -> bool {
-        let from = (Bound::Included(prefix), Bound::Unbounded);
-        self.publication.properties.range::<str, _>(from).next().is_some_and(|(name, _)| name.starts_with(prefix))
+        self.ours.under(prefix).next().is_some()
     }
 
     /// Properties of ours whose names begin so: what follows, and the value.
@@ -199,11 +250,7 @@ impl<'a> View<'a> {
         &self,
         prefix: &'static str,
     ) -> impl Iterator<Item = (&'a str, Cow<'a, Value>)> + '_ {
-        self.publication
-            .properties
-            .range::<str, _>((Bound::Included(prefix), Bound::Unbounded))
-            .map_while(move |(name, _)| Some((name.as_str(), name.strip_prefix(prefix)?)))
-            .filter_map(|(name, rest)| Some((rest, self.ours(name)?)))
+        self.ours.under(prefix).map(move |(name, rest, value)| (rest, self.restored_ours(name, value)))
     }
 
     /// The message class that the body stands for, as `Msd` names it: what it was in MQ where it had to be published as another.
@@ -228,7 +275,7 @@ impl<'a> View<'a> {
 
 /// The name that a property has in MQ; none for what is no property there.
 fn application_name<'a>(written: &'a str, value: &Value) -> Option<Cow<'a, str>> {
-    if !written.starts_with("JMS") && !written.starts_with("MQFERRY_") {
+    if !is_ours(written) {
         return Some(Cow::Borrowed(written));
     }
     if let Some(escaped) = written.strip_prefix(ESCAPE) {
@@ -242,6 +289,32 @@ fn application_name<'a>(written: &'a str, value: &Value) -> Option<Cow<'a, str>>
             && !matches!(value, Value::String(text) if CONTENT_TYPES.iter().any(|known| text.starts_with(known)));
         return said.then_some(Cow::Borrowed(written));
     }
-    let is_providers = written.starts_with("JMSActiveMQBroker") || PROVIDERS.contains(&written);
-    (!is_providers && !properties::is_descriptor(written)).then_some(Cow::Borrowed(written))
+    let is_providers = || written.starts_with("JMSActiveMQBroker") || PROVIDERS.contains(&written);
+    (!properties::is_descriptor(written) && !is_providers()).then_some(Cow::Borrowed(written))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    proptest::proptest! {
+        /// A list by name is what a map is: the later of one name counts.
+        #[test]
+        fn a_list_is_a_map(names in proptest::collection::vec("[ab]{0,2}", 0..12)) {
+            let all = || names.iter().zip(0..).map(|(name, n)| (Cow::Borrowed(name.as_str()), Cow::Owned(Value::Int(n))));
+            let (mut list, mut map) = (ByName::of(all().collect()), all().collect::<BTreeMap<_, _>>());
+            for name in ["a", "", "c"] {
+                list.insert(name, Value::Null);
+                map.insert(name.into(), Cow::Owned(Value::Null));
+            }
+            let listed: Vec<_> = list.iter().cloned().collect();
+            for (name, value) in &map {
+                proptest::prop_assert_eq!(list.get(name), Some(value.as_ref()));
+            }
+            proptest::prop_assert_eq!(list.get("d"), None);
+            proptest::prop_assert_eq!(listed, map.into_iter().collect::<Vec<_>>());
+        }
+    }
 }

@@ -12,7 +12,7 @@ use fe2o3_amqp::types::messaging::{
 use fe2o3_amqp::types::primitives::{Uuid, Value as AmqpItem};
 use serde_json::Value as Json;
 
-use crate::mapping::{Body, Destination, Entry, Publication, Value, nested};
+use crate::mapping::{Body, Destination, Entry, Name, Publication, Value, nested};
 
 /// A message as the library hands it to us.
 pub(super) type Incoming = Message<AmqpBody<AmqpItem>>;
@@ -53,22 +53,22 @@ pub(super) fn from_amqp(message: Incoming, source: &Destination, now_ms: i64) ->
         ],
     );
     if let Some(group) = said.reply_to_group_id.clone() {
-        properties.insert("JMS_AMQP_ReplyToGroupID".to_owned(), Value::String(group));
+        properties.insert("JMS_AMQP_ReplyToGroupID".into(), Value::String(group));
     }
     if header.first_acquirer {
-        properties.insert("JMS_AMQP_FirstAcquirer".to_owned(), Value::Boolean(true));
+        properties.insert("JMS_AMQP_FirstAcquirer".into(), Value::Boolean(true));
     }
     let body = match body {
         Some(body) => body,
         None => {
-            properties.insert("MQFERRY_NullText".to_owned(), Value::Boolean(true));
+            properties.insert("MQFERRY_NullText".into(), Value::Boolean(true));
             Body::Text(String::new())
         }
     };
     let types = [("JMS_AMQP_ContentType", &said.content_type), ("JMS_AMQP_ContentEncoding", &said.content_encoding)];
     for (name, value) in types {
         if let Some(text) = value.as_ref().map(|symbol| symbol.as_str()).filter(|text| !OF_CLASSES.contains(text)) {
-            properties.insert(name.to_owned(), Value::String(text.to_owned()));
+            properties.insert(name.into(), Value::String(text.to_owned()));
         }
     }
     let user_id = user(&said);
@@ -97,7 +97,7 @@ pub(super) fn from_amqp(message: Incoming, source: &Destination, now_ms: i64) ->
 
 /// What only AMQP knows, under the names that ActiveMQ gives it in JMS: whether it goes to MQ is for the route to say. What no
 /// property can be is JSON or its own description.
-fn set_amqps_own(properties: &mut BTreeMap<String, Value>, sections: [(&str, Option<&Annotations>); 2]) {
+fn set_amqps_own(properties: &mut BTreeMap<Name, Value>, sections: [(&str, Option<&Annotations>); 2]) {
     let mut nested: Vec<String> = Vec::new();
     for (prefix, section) in sections {
         for (key, item) in section.into_iter().flat_map(|section| section.iter()) {
@@ -116,7 +116,7 @@ fn set_amqps_own(properties: &mut BTreeMap<String, Value>, sections: [(&str, Opt
                 }
                 item => plain(item.clone(), &|| name.clone()).unwrap_or_else(|unread| Value::String(unread.what)),
             };
-            properties.insert(name, value);
+            properties.insert(name.into(), value);
         }
     }
     nested::mark(properties, nested::PROPERTIES, nested.iter().map(String::as_str));
@@ -169,13 +169,13 @@ fn uuid_text(uuid: &Uuid) -> String {
     [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
-fn properties(said: Option<ApplicationProperties>) -> Result<BTreeMap<String, Value>, Unreadable> {
+fn properties(said: Option<ApplicationProperties>) -> Result<BTreeMap<Name, Value>, Unreadable> {
     let all = said.map(|said| said.0).unwrap_or_default();
     all.into_iter()
         .map(|(name, value)| {
             let at = || format!("property {name:?}");
             let value = plain(AmqpItem::from(value), &at)?;
-            Ok((name, value))
+            Ok((name.into(), value))
         })
         .collect()
 }
@@ -433,7 +433,7 @@ mod tests {
         assert_eq!((got.persistent, got.expires_at_ms), (true, Some(NOW + 500)));
         assert_eq!((got.group_sequence, got.user_id.as_deref(), got.timestamp_ms), (Some(-1), Some("fred"), Some(7)));
         assert_eq!(got.body, Body::Bytes(Bytes::from_static(b"ab")));
-        let kept = BTreeMap::from([("JMS_AMQP_ContentType".to_owned(), Value::String("application/pdf".into()))]);
+        let kept = BTreeMap::from([("JMS_AMQP_ContentType".into(), Value::String("application/pdf".into()))]);
         assert_eq!(got.properties, kept);
     }
 
@@ -535,6 +535,6 @@ mod tests {
             ("JMS_AMQP_ReplyToGroupID", text("g")),
             ("MQFERRY_json", text("JMS_AMQP_MA_x-list")),
         ];
-        assert_eq!(got.properties, expected.map(|(name, value)| (name.to_owned(), value)).into());
+        assert_eq!(got.properties, expected.map(|(name, value)| (name.into(), value)).into());
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use bytes::{BufMut as _, Bytes};
 
-use crate::mapping::{Body, Destination, Entry, Publication, Value};
+use crate::mapping::{Body, Destination, Entry, Name, Publication, Value};
 
 /// First byte of every stored publication.
 const VERSION: u8 = 1;
@@ -254,9 +254,9 @@ impl Reader<'_> {
         if self.boolean(what)? { read(self, what).map(Some) } else { Ok(None) }
     }
 
-    fn properties(&mut self) -> Result<BTreeMap<String, Value>, Unreadable> {
+    fn properties(&mut self) -> Result<BTreeMap<Name, Value>, Unreadable> {
         let count = self.u32("number of properties")?;
-        (0..count).map(|_| Ok((self.text("property name")?, self.value()?))).collect()
+        (0..count).map(|_| Ok((self.text("property name")?.into(), self.value()?))).collect()
     }
 
     fn body(&mut self) -> Result<Body, Unreadable> {
@@ -316,7 +316,7 @@ mod tests {
             group_sequence: Some(i32::MIN),
             user_id: Some("mqm".into()),
             timestamp_ms: Some(i64::MAX),
-            properties: values().into_iter().enumerate().map(|(n, value)| (format!("p{n}"), value)).collect(),
+            properties: values().into_iter().enumerate().map(|(n, value)| (format!("p{n}").into(), value)).collect(),
             body,
         }
     }

@@ -11,7 +11,7 @@ use super::codec::{
 use crate::mapping::Publication;
 use crate::mapping::id::hex;
 use crate::mapping::nested;
-use crate::mapping::publication::{Body, Entry, Value};
+use crate::mapping::publication::{Body, Entry, Name, Value};
 use crate::target::Refusal;
 
 /// See [`class`].
@@ -77,14 +77,14 @@ pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeErr
         .map(|(name, _)| name.clone())
         .collect();
     let properties = properties.into_iter();
-    let properties = properties.filter(|(name, _)| !of_class(name)).map(|(name, value)| (name, property(value)));
+    let properties = properties.filter(|(name, _)| !of_class(name)).map(|(name, value)| (name.into(), property(value)));
     let mut properties = properties.collect::<BTreeMap<_, _>>();
     nested::mark(&mut properties, nested::PROPERTIES, nested.iter().map(String::as_str));
     let said = message.body()?;
     let nested = nested_in(&said);
     nested::mark(&mut properties, nested::IN_BODY, nested.iter().map(String::as_str));
     let body = body(said).unwrap_or_else(|| {
-        properties.insert("MQFERRY_NullText".to_owned(), Value::Boolean(true));
+        properties.insert("MQFERRY_NullText".into(), Value::Boolean(true));
         Body::Text(String::new())
     });
     let body = match body {
@@ -283,7 +283,7 @@ fn json(value: Primitive) -> Json {
     }
 }
 
-fn properties(properties: BTreeMap<String, Value>) -> Result<PrimitiveMap, Refusal> {
+fn properties(properties: BTreeMap<Name, Value>) -> Result<PrimitiveMap, Refusal> {
     let unfit = |name: &str, what: &str| Refusal {
         reason: Refusal::NOT_CONVERTED,
         text: format!(
@@ -293,7 +293,7 @@ fn properties(properties: BTreeMap<String, Value>) -> Result<PrimitiveMap, Refus
     let typed = properties.into_iter().map(|(name, value)| match value {
         Value::Char(_) => Err(unfit(&name, "char")),
         Value::Bytes(_) => Err(unfit(&name, "bytes")),
-        value => Ok((name, primitive(value))),
+        value => Ok((name.into_owned(), primitive(value))),
     });
     typed.collect::<Result<_, _>>().map(PrimitiveMap)
 }
@@ -344,13 +344,13 @@ mod tests {
         assert!(refused(map("a\0")).contains("NUL"));
         assert!(refused(publication(Body::Stream(vec![Value::Bytes(Bytes::new())]))).contains("byte array"));
         let property =
-            |value| Publication { properties: BTreeMap::from([("p".to_owned(), value)]), ..publication(Body::Empty) };
+            |value| Publication { properties: BTreeMap::from([("p".into(), value)]), ..publication(Body::Empty) };
         assert!(refused(property(Value::Bytes(Bytes::new()))).contains("property p is of type bytes"));
         assert!(refused(property(Value::Char(65))).contains("type char"));
         let long = Publication { correlation_id: Some("x".repeat(70_000)), ..publication(Body::Empty) };
         // found when it is written: the message is made, and is too long for a frame's field
         assert!(made(long).is_ok());
-        let name = BTreeMap::from([("n".repeat(70_000), Value::Null)]);
+        let name = BTreeMap::from([("n".repeat(70_000).into(), Value::Null)]);
         assert!(refused(Publication { properties: name, ..publication(Body::Empty) }).contains("map key"));
     }
 
@@ -390,7 +390,7 @@ mod tests {
         ]);
         assert_eq!((again.get("a b"), again.get("n")), (Some(&list), Some(&Primitive::String("[1]".into()))));
         // Streams hold none: theirs stay text. What is too deep for a reader does, too.
-        let properties = BTreeMap::from([("MQFERRY_json_body".to_owned(), text("0"))]);
+        let properties = BTreeMap::from([("MQFERRY_json_body".into(), text("0"))]);
         let stream = super::tests::publication(Body::Stream(vec![text("[1]")]));
         let stream = Publication { properties: properties.clone(), ..stream };
         let Content::Stream(items) = made(stream).unwrap().body().unwrap() else { panic!("no stream") };
