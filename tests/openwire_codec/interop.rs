@@ -164,10 +164,10 @@ async fn nested_values_reach_every_reader() {
     let plain = || publication(&Destination::Queue("NESTED".to_owned()), 1);
     let mut map = plain();
     map.body = Body::Map(vec![Entry { name: "m".to_owned(), value: text("{\"k\":[1,\"x\"]}") }]);
-    map.properties.insert("MQFERRY_json_body".to_owned(), text("m"));
+    map.properties.insert("MQFERRY_json_body".into(), text("m"));
     let mut property = plain();
-    property.properties.insert("p".to_owned(), text("{\"k\":[1,\"x\"]}"));
-    property.properties.insert("MQFERRY_json".to_owned(), text("p"));
+    property.properties.insert("p".into(), text("{\"k\":[1,\"x\"]}"));
+    property.properties.insert("MQFERRY_json".into(), text("p"));
     publish(&target, vec![map.clone(), property.clone(), plain()]).await;
     let amqp = Amqp::target(&broker.amqp_url(), None);
     let mut taker = amqp.taker("NESTED").await.unwrap();
