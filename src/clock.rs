@@ -29,8 +29,12 @@ pub fn wall() -> SystemTime {
     SystemTime::now()
 }
 
+/// The time of day since 1970 UTC.
+pub fn since_1970() -> Duration {
+    wall().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// The time of day in milliseconds since 1970 UTC.
 pub fn wall_ms() -> i64 {
-    let since = wall().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX)
 }

@@ -8,6 +8,7 @@ use mqferry::channel::Dialect;
 use mqferry::channel::definition::ChannelType;
 use mqferry::config::{self, Plan, Problems};
 use mqferry::mapping::{BodyMode, Destination, UnknownReply};
+use mqferry::target::Outlet;
 use mqferry::target::address::BrokerAddress;
 
 fn files(prefix: &str) -> Vec<PathBuf> {
@@ -86,7 +87,7 @@ fn every_key_is_read() {
     assert_eq!(plan.admin.to_string(), "127.0.0.1:9000");
     let login = plan.broker.login.as_ref().unwrap();
     assert_eq!((login.user.as_str(), login.password.expose()), ("mqferry", "hunter2"));
-    let [first, second, third] = plan.channels.as_slice() else { panic!("{:?}", plan.channels) };
+    let [first, second, third, fourth] = plan.channels.as_slice() else { panic!("{:?}", plan.channels) };
     assert_eq!(first.chltype, ChannelType::Rcvr);
     assert_eq!((first.batchsz, first.maxmsgl, first.hbint, first.seqwrap), (9999, 4_194_304, 0, 100));
     assert_eq!((second.name.as_str(), second.chltype), ("QM2.TO.AMQGW", ChannelType::Rqstr));
@@ -99,7 +100,14 @@ fn every_key_is_read() {
     dialect.set("fap", "10").unwrap();
     dialect.set("byte_order", "little").unwrap();
     assert_eq!((&third.dialect, &second.dialect), (&dialect, &Dialect::default()));
-    let BrokerAddress::Amqp(brokers) = &plan.broker.address else { panic!("{:?}", plan.broker) };
+    assert_eq!((fourth.chltype, fourth.calls.as_ref().map(|calls| calls.conname.len())), (ChannelType::Sdr, Some(2)));
+    assert_eq!((fourth.batchlim, fourth.batchint, fourth.batchhb, fourth.discint), (1000, 20, 500, 0));
+    let outlets = &plan.outlets["AMQGW.TO.QM1"];
+    let topic = Outlet::Topic { name: "rates".into(), subscription: "AMQGW.rates".into() };
+    assert_eq!(outlets.rqmname.as_deref(), Some("QM1"));
+    assert_eq!(outlets.outlets, [Outlet::Queue("MQ.QM1.>".into()), topic]);
+    assert_eq!(plan.outlets.len(), 1, "of sending channels only");
+    let BrokerAddress::OpenWire(brokers) = &plan.broker.address else { panic!("{:?}", plan.broker) };
     assert_eq!(brokers.endpoints.len(), 2);
     let to = |queue, qmgr| plan.policy.route(queue, qmgr).unwrap();
     assert_eq!(to("PAYMENTS.IN", "QM2").destination, Destination::Topic("payments".into()));

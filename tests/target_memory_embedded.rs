@@ -72,9 +72,7 @@ impl FeedFixture for Embedded {
 #[tokio::test]
 async fn embedded_keeps_the_contract_of_feeds() {
     let dir = tempfile::tempdir().unwrap();
-    let started = std::time::Instant::now();
     feed_contract(&Embedded::open(dir.path()).await.unwrap()).await;
-    eprintln!("took {:?}", started.elapsed());
 }
 
 #[tokio::test]

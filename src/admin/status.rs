@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use crate::channel::definition::ChannelType;
+use crate::channel::sender::{Doing, SenderStatus};
 use crate::channel::{Definition, Partner, SyncRecord};
 use crate::wire::Luwid;
 
@@ -63,6 +64,8 @@ pub enum Substate {
     Send,
     /// Hands messages to the target.
     MqPut,
+    /// Waits for messages to send.
+    MqGet,
     /// Commits a batch.
     EndBatch,
     /// Answers or awaits a heartbeat.
@@ -80,6 +83,7 @@ impl Substate {
             Self::Receive => "RECEIVE",
             Self::Send => "SEND",
             Self::MqPut => "MQPUT",
+            Self::MqGet => "MQGET",
             Self::EndBatch => "ENDBATCH",
             Self::Heartbeat => "HEARTBEAT",
         }
@@ -321,6 +325,34 @@ impl ChannelStatus {
         self.totals.messages += 1;
         self.totals.repeated += 1;
         self.last_message = Some(now);
+    }
+
+    /// What a sending machine knows of itself.
+    pub fn sending(&mut self, status: &SenderStatus, now: SystemTime) {
+        (self.curseqno, self.curluwid) = (status.curseqno, status.curluwid);
+        self.curmsgs = u32::try_from(status.curmsgs).unwrap_or(u32::MAX);
+        (self.lstseqno, self.lstluwid, self.indoubt) = (status.lstseqno, status.lstluwid, status.indoubt);
+        if status.counts.msgs > self.msgs {
+            self.last_message = Some(now);
+        }
+        self.totals.messages += status.counts.msgs.saturating_sub(self.msgs);
+        self.totals.batches += status.counts.batches.saturating_sub(self.batches);
+        (self.msgs, self.batches) = (status.counts.msgs, status.counts.batches);
+        self.substate = match status.doing {
+            Doing::Receive => Substate::Receive,
+            Doing::Serialize => Substate::Serialize,
+            Doing::Resync => Substate::Resync,
+            Doing::Get => Substate::MqGet,
+            Doing::Send => Substate::Send,
+            Doing::Heartbeat => Substate::Heartbeat,
+            Doing::Commit | Doing::Confirm => Substate::EndBatch,
+            Doing::Nothing => Substate::None,
+        };
+    }
+
+    /// A message goes to the dead-letter queue instead of to the partner.
+    pub fn buried(&mut self) {
+        self.totals.dead_lettered += 1;
     }
 
     /// A caller was turned away; the channel's state stays.

@@ -121,6 +121,13 @@ pub enum ChannelType {
     Svr,
 }
 
+impl ChannelType {
+    /// Whether messages go from us to the partner.
+    pub fn sends(self) -> bool {
+        matches!(self, Self::Sdr | Self::Svr)
+    }
+}
+
 /// How we show ourselves to partners.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {

@@ -11,7 +11,7 @@ use crate::admin::{Admin, ChannelBoard, Health};
 use crate::config::{BrokerPlan, Plan};
 use crate::mover::{self, Handle, MemoryBudget, Settings};
 use crate::target::address::{BrokerAddress, Brokers};
-use crate::target::{AmqpTarget, Embedded, Limits, Login, OpenWireTarget, Target};
+use crate::target::{AmqpTarget, Embedded, Limits, Login, OpenWireTarget, Source};
 use crate::telemetry::Metrics;
 use crate::tls::ClientFiles;
 
@@ -79,7 +79,7 @@ pub(super) fn address(url: &str) -> Result<BrokerAddress, Failure> {
 
 /// Starts the gateway on a target, unless that refuses us in a way that only a person can mend. One that is merely away
 /// may come back: partners are told to try again later.
-async fn start_on<T: Target>(plan: &Plan, target: T, listener: TcpListener) -> Result<Gateway, Failure> {
+async fn start_on<T: Source>(plan: &Plan, target: T, listener: TcpListener) -> Result<Gateway, Failure> {
     let metrics = Metrics::new().map_err(anyhow::Error::from)?;
     let board = ChannelBoard::new(&plan.channels, &metrics);
     let health = Health::new(&metrics);
@@ -94,6 +94,7 @@ async fn start_on<T: Target>(plan: &Plan, target: T, listener: TcpListener) -> R
     let settings = Settings {
         identity: plan.identity(),
         definitions: plan.channels.iter().map(|channel| (channel.name.clone(), channel.clone())).collect(),
+        outlets: plan.outlets.clone(),
         policy: plan.policy.clone(),
         deadq: plan.deadq.clone(),
         memory: MemoryBudget::new(MEMORY),

@@ -87,7 +87,7 @@ pub fn read(file: &str, text: &str, environment: Environment<'_>) -> Result<Plan
     let listener = address(&mut root, &mut report, "listener", DEFAULT_LISTENER);
     let broker = broker::read(&mut root, &mut report, environment);
     let admin = address(&mut root, &mut report, "admin", DEFAULT_ADMIN);
-    let channels = channel::read(&mut root, &mut report);
+    let (channels, outlets) = channel::read(&mut root, &mut report);
     let routes = route::read(&mut root, &mut report);
     root.finish(&mut report, &[]);
 
@@ -101,6 +101,7 @@ pub fn read(file: &str, text: &str, environment: Environment<'_>) -> Result<Plan
             broker,
             admin,
             channels,
+            outlets,
         }),
         _ => Err(report.into_problems()),
     }

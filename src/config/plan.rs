@@ -1,11 +1,13 @@
 //! What a configuration says, checked and typed.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::Secret;
 use crate::channel::{Definition, Identity};
 use crate::mapping::{Destination, Policy};
+use crate::target::Outlets;
 use crate::target::address::BrokerAddress;
 
 /// A whole configuration.
@@ -25,6 +27,8 @@ pub struct Plan {
     pub admin: SocketAddr,
     /// `[[channel]]`, in the order of the file; no two of one name.
     pub channels: Vec<Definition>,
+    /// `rqmname` and `xmitq` of sending channels, by the channel's name.
+    pub outlets: HashMap<String, Outlets>,
     /// `name`, `aliases`, `qmgrs`, `unknown_reply`, `[broker] name` and `[[route]]`, as the mapping asks for them for each message.
     pub policy: Policy,
 }

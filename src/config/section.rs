@@ -42,7 +42,9 @@ impl<'t> Section<'t> {
 
     /// The value of a key, if it is there. Whatever is asked for is known from then on.
     fn take(&mut self, key: &str) -> Option<(&'t DeValue<'t>, Range<usize>)> {
-        self.known.push(key.to_owned());
+        if !self.known.iter().any(|known| known == key) {
+            self.known.push(key.to_owned());
+        }
         let (name, value) = self.table?.iter().find(|(name, _)| name.get_ref() == key)?;
         Some((value.get_ref(), name.span()))
     }

@@ -7,7 +7,7 @@ use crate::message::{Chars, Coding, Description, Dlh, Envelope, Md, Xqh, put_tim
 
 use super::descriptor::{Described, set_description, set_fields};
 use super::properties::Properties;
-use super::{Body, Destination, Mapped, Publication, id, reason};
+use super::{Body, Destination, Mapped, Publication, Value, id, reason};
 
 /// A message that cannot be delivered.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +96,7 @@ pub fn dead_letter(original: &Original<'_>, reason: i32, text: &str, deadq: &Des
         to.set_int("JMS_IBM_MQMD_Expiry", envelope.md.expiry);
         let head: Vec<u8> = envelope.parts().iter().flatten().copied().take(Xqh::LENGTH + Md::LENGTH_1).collect();
         if envelope.xqh.is_some() {
-            to.set_text("MQFERRY_XQH", &id::hex(&head));
+            to.set_text("MQFERRY_XQH", id::hex(&head));
         }
     }
     let md = envelope.map(|envelope| &envelope.md);
@@ -118,4 +118,17 @@ pub fn dead_letter(original: &Original<'_>, reason: i32, text: &str, deadq: &Des
         body: Body::Bytes(Bytes::from(body)),
     };
     Mapped { publication, notes }
+}
+/// A publication that cannot go to MQ, for the dead-letter queue `deadq`: as it is, and beside its properties
+/// `MQFERRY_Reason`, `MQFERRY_ReasonName`, `MQFERRY_ReasonText`, and `MQFERRY_From`, the destination that it was taken from. It
+/// never expires.
+pub fn undeliverable(publication: &Publication, reason: i32, text: &str, deadq: &Destination) -> Publication {
+    let mut dead = publication.clone();
+    let from = std::mem::replace(&mut dead.destination, deadq.clone());
+    dead.expires_at_ms = None;
+    let texts =
+        [("ReasonName", reason::name(reason).to_owned()), ("ReasonText", text.to_owned()), ("From", from.to_string())];
+    dead.properties.insert("MQFERRY_Reason".into(), Value::Int(reason));
+    dead.properties.extend(texts.map(|(name, text)| (format!("MQFERRY_{name}").into(), Value::String(text))));
+    dead
 }

@@ -29,7 +29,7 @@ pub mod typed;
 pub mod unmappable;
 
 pub use back::{MqMessage, Sending, to_mq};
-pub use dead_letter::{Original, dead_letter};
+pub use dead_letter::{Original, dead_letter, undeliverable};
 pub use publication::{Body, Destination, Entry, Name, Publication, Value};
 pub use publish::{Mapped, map_to, publish, publish_as_bytes};
 pub use route::{

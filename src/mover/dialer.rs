@@ -15,10 +15,11 @@ use tokio::time::timeout;
 
 use super::gateway::Gateway;
 use super::instance::{Instance, Over};
+use super::outgoing::Sending;
 use crate::admin::board::Wanted;
 use crate::admin::status::ChannelStatus;
 use crate::channel::{Calls, Conname, Definition};
-use crate::target::Target;
+use crate::target::Source;
 
 /// How long a machine may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
@@ -55,7 +56,7 @@ enum Call {
     Again,
 }
 
-impl<T: Target> Dialer<T> {
+impl<T: Source> Dialer<T> {
     /// For a channel whose definition has CONNAME.
     pub(super) fn new(gateway: Arc<Gateway<T>>, definition: &Definition) -> Option<Self> {
         let calls = definition.calls.clone()?;
@@ -156,15 +157,13 @@ impl<T: Target> Dialer<T> {
             Ok(peer) => peer,
             Err(error) => return (Call::Failed(format!("{address}: {error}")), 0),
         };
-        let instance = Instance::calling(
-            &self.gateway,
-            stream,
-            peer,
-            &self.definition,
-            self.max_message_bytes,
-            self.wanted.clone(),
-        );
-        let Over { stopped, ran, shown, max_message_bytes } = instance.run().await;
+        let (gateway, definition, wanted) = (&*self.gateway, &self.definition, self.wanted.clone());
+        let over = if definition.chltype.sends() {
+            Sending::calling(gateway, stream, peer, definition, wanted).run().await
+        } else {
+            Instance::calling(gateway, stream, peer, definition, self.max_message_bytes, wanted).run().await
+        };
+        let Over { stopped, ran, shown, max_message_bytes } = over;
         let learned = max_message_bytes.filter(|_| max_message_bytes != self.max_message_bytes);
         self.max_message_bytes = max_message_bytes.or(self.max_message_bytes);
         let call = match (ran, stopped.announced) {

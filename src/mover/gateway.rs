@@ -20,7 +20,7 @@ use crate::channel::{Definition, Identity};
 use crate::clock::Clock;
 use crate::mapping::{self, Destination, Mapped, Policy, Unmappable};
 use crate::message::Envelope;
-use crate::target::Target;
+use crate::target::{Outlets, Source, Target};
 use crate::telemetry::{Metrics, Repeats};
 
 /// How long the end takes of channels that end at once: a rollback and a closed connection.
@@ -39,6 +39,8 @@ pub struct Settings {
     pub identity: Identity,
     /// The channels, by name.
     pub definitions: HashMap<String, Definition>,
+    /// What sending channels consume, by the channel's name.
+    pub outlets: HashMap<String, Outlets>,
     /// Names that we answer for, and routes.
     pub policy: Policy,
     /// Where messages go that cannot be delivered.
@@ -111,7 +113,7 @@ pub struct Handle {
 ///
 /// # Errors
 /// When the listener has no address.
-pub fn start<T: Target>(settings: Settings, target: T, listener: TcpListener) -> io::Result<Handle> {
+pub fn start<T: Source>(settings: Settings, target: T, listener: TcpListener) -> io::Result<Handle> {
     let address = listener.local_addr()?;
     let (tasks, running) = (TaskTracker::new(), Running::default());
     let (shutdown, hurry) = (CancellationToken::new(), CancellationToken::new());

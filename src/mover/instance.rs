@@ -15,7 +15,7 @@ use super::gateway::Gateway;
 use super::link::{Arrival, Link, Stream};
 use super::lobby::Seat;
 use super::memory::Room;
-use super::orders::{self, Orders, Told};
+use super::orders::{self, Order, Orders, Told};
 use super::running::Slot;
 use super::undelivered::MessageRetry;
 use crate::admin::board::{self, Wanted};
@@ -277,9 +277,9 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         let mut told = self.told;
         let input = tokio::select! {
             biased;
-            (now_told, input) = orders.next() => {
+            (now_told, order) = orders.next() => {
                 told = now_told;
-                input
+                wished(order)
             }
             error = orders::lost(claim) => Input::RolledBack(StatusCode::BATCH_FAILURE, error.text),
             arrival = self.link.arrival() => match arrival {
@@ -329,7 +329,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             biased;
             room = self.gateway.settings.memory.room(length) => room,
             () = orders::given_up(self.slot.as_ref()) => {
-                self.handle(orders::taken_over());
+                self.handle(wished(orders::taken_over()));
                 return None;
             }
         };
@@ -408,7 +408,17 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
     }
 }
 
-async fn elapsed(timeout: Option<Duration>) {
+/// An order as the machine hears it.
+fn wished(order: Order) -> Input {
+    match order {
+        Order::Gone(why) => Input::PeerClosed(why),
+        Order::End(code) => Input::Quiesce(code),
+        Order::CarryOn => Input::Unquiesce,
+    }
+}
+
+/// When so much time has passed; never without a limit.
+pub(super) async fn elapsed(timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => tokio::time::sleep(timeout).await,
         None => std::future::pending().await,

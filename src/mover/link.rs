@@ -12,6 +12,8 @@ use super::codec::{ReadError, SegmentCodec};
 use crate::wire::Segment;
 use crate::wire::deframe::Deframer;
 
+/// Bytes that are queued before they are sent.
+const ENOUGH: usize = 64 * 1024;
 /// How long a partner may refuse to take our bytes before the connection counts as broken.
 const WRITE_LIMIT: Duration = Duration::from_secs(30);
 /// How long a partner gets to close its side after we closed ours (wire reference, channel flow 7: not more than a second).
@@ -71,6 +73,11 @@ impl<S: Stream> Link<S> {
     /// Puts a segment into the buffer that [`Link::flush`] sends.
     pub(crate) fn queue(&mut self, segment: &Segment) {
         self.unsent.extend_from_slice(&segment.encode());
+    }
+
+    /// Whether enough is queued to be sent before more is made.
+    pub(crate) fn is_full(&self) -> bool {
+        self.unsent.len() >= ENOUGH
     }
 
     /// Sends what is queued.

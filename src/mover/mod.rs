@@ -14,6 +14,7 @@ mod listener;
 mod lobby;
 mod memory;
 mod orders;
+mod outgoing;
 mod report;
 mod running;
 mod sender_reports;

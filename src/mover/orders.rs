@@ -6,7 +6,6 @@ use super::gateway::Gateway;
 use super::lobby::Seat;
 use super::running::Slot;
 use crate::admin::board::Wanted;
-use crate::channel::Input;
 use crate::target::{self, Claim};
 use crate::wire::StatusCode;
 
@@ -21,6 +20,17 @@ pub(super) enum Told {
     ToEnd,
     /// At once.
     ToHurry,
+}
+
+/// What is wanted of an instance.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Its connection counts no more; the text says why.
+    Gone(String),
+    /// To end: between batches, and when told a second time, at once.
+    End(StatusCode),
+    /// The end is taken back.
+    CarryOn,
 }
 
 /// Where orders come from.
@@ -38,28 +48,28 @@ pub(super) struct Orders<'a, T> {
 
 impl<T> Orders<'_, T> {
     /// Waits for the next order.
-    pub(super) async fn next(self) -> (Told, Input) {
+    pub(super) async fn next(self) -> (Told, Order) {
         let Self { gateway, slot, seat, wanted, told } = self;
         let (nothing, running) = (told == Told::Nothing, matches!(told, Told::Nothing | Told::ToStop));
         let wish = if nothing { Wanted::Stopped } else { Wanted::Started };
         tokio::select! {
             () = given_up(slot) => (told, taken_over()),
-            () = unseated(seat) => (told, Input::PeerClosed("newer callers needed the room".to_owned())),
+            () = unseated(seat) => (told, Order::Gone("newer callers needed the room".to_owned())),
             () = gateway.hurry.cancelled(), if told != Told::ToHurry => {
-                (Told::ToHurry, Input::Quiesce(StatusCode::QM_TERMINATING))
+                (Told::ToHurry, Order::End(StatusCode::QM_TERMINATING))
             }
-            () = gateway.shutdown.cancelled(), if nothing => (Told::ToEnd, Input::Quiesce(StatusCode::QM_TERMINATING)),
+            () = gateway.shutdown.cancelled(), if nothing => (Told::ToEnd, Order::End(StatusCode::QM_TERMINATING)),
             () = wished(wanted, wish), if running => match wish {
-                Wanted::Stopped => (Told::ToStop, Input::Quiesce(StatusCode::USER_CLOSED)),
-                Wanted::Started => (Told::ToEnd, Input::Unquiesce),
+                Wanted::Stopped => (Told::ToStop, Order::End(StatusCode::USER_CLOSED)),
+                Wanted::Started => (Told::ToEnd, Order::CarryOn),
             },
         }
     }
 }
 
-/// What the machine gets when another connection takes the channel over.
-pub(super) fn taken_over() -> Input {
-    Input::PeerClosed("the partner came back on another connection, which takes over".to_owned())
+/// What the machine hears when another connection takes the channel over.
+pub(super) fn taken_over() -> Order {
+    Order::Gone("the partner came back on another connection, which takes over".to_owned())
 }
 
 /// Waits until another connection adopts the channel.

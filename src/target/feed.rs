@@ -76,6 +76,15 @@ impl std::fmt::Display for Outlet {
     }
 }
 
+/// What empties into a sending channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outlets {
+    /// RQMNAME: the queue manager that the channel leads to; none: whoever answers.
+    pub rqmname: Option<String>,
+    /// XMITQ: what it consumes, at least one.
+    pub outlets: Vec<Outlet>,
+}
+
 /// The lease on a sending channel's record, and the messages. Dropping it gives both back.
 pub trait Feed: Send + 'static {
     /// The record as this target last committed it; none for a channel that never sent anything.

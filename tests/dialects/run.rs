@@ -51,6 +51,7 @@ async fn some(rows: &[Row]) -> Vec<(Row, String)> {
     let settings = Settings {
         identity: plan.identity(),
         definitions: channels.iter().map(|channel| (channel.name.clone(), channel.clone())).collect::<HashMap<_, _>>(),
+        outlets: HashMap::new(),
         policy: plan.policy.clone(),
         deadq: plan.deadq.clone(),
         memory: MemoryBudget::new(64 << 20),

@@ -7,7 +7,7 @@ use mqferry::mapping::{Body, Destination, Publication};
 use mqferry::mover::{self, Handle, MemoryBudget, Settings};
 use mqferry::partner::generator::Numbered;
 use mqferry::partner::{Death, Options, PartnerError, Report, Step, run};
-use mqferry::target::{Embedded, Memory, Target};
+use mqferry::target::{Embedded, Memory, Source};
 use mqferry::telemetry::Metrics;
 use tokio::net::TcpListener;
 
@@ -26,7 +26,7 @@ const STEPS: [Step; 7] = [
 const MESSAGES: u64 = 12;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-async fn gateway<T: Target>(target: T) -> Handle {
+async fn gateway<T: Source>(target: T) -> Handle {
     let text = format!(
         "name = \"AMQGW\"\n[broker]\nurl = \"embedded:unused\"\n[[channel]]\nname = \"{CHANNEL}\"\nchltype = \"RCVR\"\n"
     );
@@ -35,6 +35,7 @@ async fn gateway<T: Target>(target: T) -> Handle {
     let settings = Settings {
         identity: plan.identity(),
         definitions: plan.channels.iter().map(|channel| (channel.name.clone(), channel.clone())).collect(),
+        outlets: std::collections::HashMap::new(),
         policy: plan.policy.clone(),
         deadq: plan.deadq.clone(),
         memory: MemoryBudget::new(64 << 20),
@@ -50,7 +51,7 @@ async fn send(options: &Options) -> Result<Report, PartnerError> {
 }
 
 /// Dies at `step` after surviving it `after` times, and again at once in the next life; then sends the rest.
-async fn dies<T: Target>(target: T, step: Step, after: u32, size: usize) -> Report {
+async fn dies<T: Source>(target: T, step: Step, after: u32, size: usize) -> Report {
     let gateway = gateway(target).await;
     let folder = tempfile::tempdir().unwrap();
     Numbered { size, ..Numbered::new(MESSAGES, QUEUE, "AMQGW") }.put(folder.path()).unwrap();

@@ -7,7 +7,7 @@ use mqferry::admin::{ChannelBoard, Health};
 use mqferry::channel::{ChannelKey, SyncRecord};
 use mqferry::mapping::Publication;
 use mqferry::mover::{self, MemoryBudget, Settings};
-use mqferry::target::{Claim, Claimed, Embedded, Outcome, Refusal, Target, TargetError, Unit};
+use mqferry::target::{Claim, Claimed, Embedded, Outcome, Outlet, Refusal, Source, Target, TargetError, Unit};
 use mqferry::telemetry::Metrics;
 use mqferry::wire::Luwid;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -67,6 +67,7 @@ pub(crate) async fn receive(lines: &str) {
     let settings = Settings {
         identity: plan.identity(),
         definitions: plan.channels.iter().map(|channel| (channel.name.clone(), channel.clone())).collect(),
+        outlets: std::collections::HashMap::new(),
         policy: plan.policy.clone(),
         deadq: plan.deadq.clone(),
         memory: MemoryBudget::new(64 << 20),
@@ -130,6 +131,15 @@ impl<T: Target> Target for Waiting<T> {
             Claimed::Ours(inner) => Claimed::Ours(Waiting { inner, stop: self.stop.clone() }),
             Claimed::Held(by) => Claimed::Held(by),
         })
+    }
+}
+
+/// Sending channels are not waited for.
+impl<T: Source> Source for Waiting<T> {
+    type Feed = T::Feed;
+
+    async fn feed(&self, key: &ChannelKey, outlets: &[Outlet], ahead: usize) -> Result<Claimed<T::Feed>, TargetError> {
+        self.inner.feed(key, outlets, ahead).await
     }
 }
 

@@ -38,6 +38,7 @@ fn now_ms() -> i64 {
 }
 
 /// The protocol by which the gateway publishes, and reads what came back.
+#[allow(clippy::large_enum_variant, reason = "there are two of them")]
 enum Gateway {
     Amqp(AmqpTarget),
     OpenWire(OpenWireTarget),

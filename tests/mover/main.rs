@@ -14,5 +14,6 @@ mod manners;
 mod reports;
 mod retry;
 mod room;
+mod sending;
 mod trouble;
 mod undelivered;

@@ -24,6 +24,7 @@ pub(crate) fn limits() -> Limits {
         claim: Duration::from_secs(4),
         commit: Duration::from_secs(5),
         settle: Duration::from_secs(10),
+        no_record: Duration::from_secs(1),
         ..Limits::default()
     }
 }

@@ -13,7 +13,7 @@ use mqferry::mapping::{Body, Destination, Publication};
 use mqferry::mover::{self, Handle, MemoryBudget, Settings};
 use mqferry::partner::generator::{self, Numbered};
 use mqferry::partner::{Options, PartnerError, Report, run};
-use mqferry::target::{Memory, Target};
+use mqferry::target::{Memory, Source};
 use mqferry::telemetry::Metrics;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -57,7 +57,7 @@ pub fn channel(name: &str, more: &str) -> String {
 }
 
 /// Starts a gateway named GW on any target.
-pub async fn gateway<T: Target>(setup: &Setup, target: T) -> (Handle, ChannelBoard, Metrics, Health) {
+pub async fn gateway<T: Source>(setup: &Setup, target: T) -> (Handle, ChannelBoard, Metrics, Health) {
     let text = format!("name = \"GW\"\n{}\n[broker]\nurl = \"embedded:unused\"\n{}", setup.top, setup.text);
     let plan = mqferry::config::read("test.toml", &text, &|_| None).unwrap();
     let metrics = Metrics::new().unwrap();
@@ -66,6 +66,7 @@ pub async fn gateway<T: Target>(setup: &Setup, target: T) -> (Handle, ChannelBoa
     let settings = Settings {
         identity: plan.identity(),
         definitions: plan.channels.iter().map(|channel| (channel.name.clone(), channel.clone())).collect(),
+        outlets: plan.outlets.clone(),
         policy: plan.policy.clone(),
         deadq: plan.deadq.clone(),
         memory: MemoryBudget::new(setup.memory),

@@ -26,8 +26,6 @@ mod channel;
 mod ending;
 mod heard;
 mod luwids;
-#[cfg(test)]
-mod model;
 mod resync;
 mod split;
 mod step;

@@ -1,6 +1,7 @@
 //! One test a decision. Expected bytes are those of the wire reference (segments 2, 5, 8, 11).
 
 mod binding;
+mod model;
 mod resync;
 mod running;
 

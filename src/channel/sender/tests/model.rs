@@ -7,8 +7,8 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::VecDeque;
 
-use super::tests::{definition, identity, resync, segment, status};
-use super::*;
+use super::super::*;
+use super::{definition, identity, resync, segment, status};
 use crate::channel::Definition;
 use crate::channel::negotiation::MESSAGE_HEADERS;
 use crate::channel::sequence::following;

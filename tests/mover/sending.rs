@@ -1,0 +1,168 @@
+//! A sending channel: queues of the target empty into a queue manager, once and in order, whoever dies on the way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mqferry::mapping::{Body, Destination, Publication};
+use mqferry::partner::receiver::{LocalQueues, Receiver, Receiving};
+use mqferry::partner::{Death, PartnerError, Step, generator, judge};
+use mqferry::target::memory::CommitFault;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::stage::{Setup, Stage, until};
+
+const CHANNEL: &str = "GW.TO.QM1";
+const QUEUE: &str = "MQ.QM1.ORDERS";
+
+/// A gateway with one sending channel, and the queue manager that it leads to.
+struct Way {
+    stage: Stage,
+    folder: TempDir,
+    listener: Arc<TcpListener>,
+}
+
+/// One life of the queue manager.
+struct Life(JoinHandle<Result<(), PartnerError>>);
+
+impl Way {
+    async fn with(more: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let text = format!(
+            "[[channel]]\nname = \"{CHANNEL}\"\nchltype = \"SDR\"\nconname = [\"127.0.0.1({port})\"]\nrqmname = \"QM1\"\n\
+             xmitq = [\"queue://MQ.QM1.>\"]\nbatchsz = 5\nshorttmr = 0\nshortrty = 999999999\n{more}\n"
+        );
+        let stage = Stage::with(Setup { text, ..Setup::default() }).await;
+        Self { stage, folder: TempDir::new().unwrap(), listener: Arc::new(listener) }
+    }
+
+    fn put(&self, first: u64, last: u64) {
+        (first..=last).for_each(|number| self.stage.memory.put(publication(QUEUE, number)));
+    }
+
+    fn live(&self, die_at: Option<Death>) -> Life {
+        let wait = Duration::from_secs(30);
+        let options =
+            Receiving { fsync: false, answer_timeout: wait, die_at, ..Receiving::new("QM1", self.folder.path()) };
+        let receiver = Receiver::open(options).unwrap();
+        let listener = Arc::clone(&self.listener);
+        Life(tokio::spawn(async move { receiver.serve(&listener).await }))
+    }
+
+    fn queues(&self) -> LocalQueues {
+        LocalQueues::read(self.folder.path()).unwrap()
+    }
+
+    /// Waits until so many are there and the target knows it; each is there once, in order.
+    async fn arrived(&self, last: u64) {
+        let queue = Destination::Queue(QUEUE.to_owned());
+        until("the queue is empty", || self.stage.memory.at(&queue).is_empty()).await;
+        judge::assert_once(self.queues().bodies("ORDERS"), 1, last);
+        let key = self.stage.key(CHANNEL, "QM1");
+        let record = self.stage.memory.record(&key).unwrap().sending.unwrap().record;
+        assert_eq!((record.sequence, record.in_doubt), (i32::try_from(last).unwrap(), None));
+    }
+
+    async fn end(self, life: Life) {
+        life.0.abort();
+        let _ = life.0.await;
+        self.stage.end().await;
+    }
+}
+
+fn publication(queue: &str, number: u64) -> Publication {
+    Publication {
+        destination: Destination::Queue(queue.to_owned()),
+        persistent: true,
+        priority: 4,
+        expires_at_ms: None,
+        message_id: Some(format!("ID:app-1-{number}:1:1:1")),
+        correlation_id: None,
+        reply_to: None,
+        message_type: None,
+        group_id: None,
+        group_sequence: None,
+        user_id: None,
+        timestamp_ms: Some(1_795_443_300_000),
+        properties: [].into(),
+        body: Body::Text(generator::body(number, 200)),
+    }
+}
+
+#[tokio::test]
+async fn a_queue_empties_into_the_queue_manager() {
+    let way = Way::with("").await;
+    way.put(1, 23);
+    let life = way.live(None);
+    way.arrived(23).await;
+    // What comes while it runs goes, too.
+    way.put(24, 30);
+    way.arrived(30).await;
+    way.stage.until("the board shows it", || way.stage.board.status(CHANNEL).unwrap().lstseqno == 30).await;
+    let status = way.stage.board.status(CHANNEL).unwrap();
+    assert_eq!((status.state.word(), status.rqmname.as_str(), status.msgs), ("RUNNING", "QM1", 30));
+    assert!(!status.indoubt);
+    way.end(life).await;
+}
+
+#[tokio::test]
+async fn the_queue_manager_may_die_at_any_step() {
+    for step in [
+        Step::AfterInitialData,
+        Step::MessageBegun,
+        Step::MessageTaken,
+        Step::ConfirmRequestRead,
+        Step::MidCommit,
+        Step::CommittedNotConfirmed,
+        Step::ConfirmHalfSent,
+        Step::ConfirmSent,
+    ] {
+        let way = Way::with("").await;
+        way.put(1, 17);
+        let after = if step == Step::AfterInitialData { 0 } else { 1 };
+        let life = way.live(Some(Death { step, after, abort: false }));
+        let died = tokio::time::timeout(Duration::from_secs(60), life.0).await.expect("it dies").unwrap();
+        assert!(matches!(died, Err(PartnerError::Died(at)) if at == step), "{step:?}: {died:?}");
+        let life = way.live(None);
+        way.arrived(17).await;
+        way.end(life).await;
+    }
+}
+
+#[tokio::test]
+async fn the_target_may_lose_any_commit() {
+    for fault in [CommitFault::RolledBack, CommitFault::InDoubtNothingKept, CommitFault::InDoubtAllKept] {
+        for before in 0..4 {
+            let way = Way::with("").await;
+            way.put(1, 17);
+            let life = way.live(None);
+            // The first commits of a channel that has begun: in doubt, retired and in doubt, and so on.
+            let commits = way.stage.memory.commits();
+            way.stage.until("it has begun", || way.stage.memory.commits() >= commits + before).await;
+            way.stage.memory.fail_commit(fault);
+            way.arrived(17).await;
+            way.end(life).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_mq_cannot_hold_goes_to_the_dead_letter_queue_and_its_neighbours_go_on() {
+    let way = Way::with("").await;
+    let long = format!("MQ.QM1.{}", "X".repeat(49));
+    way.put(1, 3);
+    way.stage.memory.put(publication(&long, 99));
+    way.put(4, 6);
+    let life = way.live(None);
+    way.arrived(6).await;
+    way.stage.until("it is buried", || !way.stage.dead().is_empty()).await;
+    let dead = way.stage.dead();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].body, Body::Text(generator::body(99, 200)));
+    let property = |name: &str| dead[0].properties.get(name).cloned();
+    assert_eq!(property("MQFERRY_From"), Some(mqferry::mapping::Value::String(format!("queue://{long}"))));
+    assert_eq!(property("MQFERRY_Reason"), Some(mqferry::mapping::Value::Int(2152)));
+    way.end(life).await;
+}
