@@ -46,9 +46,10 @@ fuzz-smoke: deps ## builds the fuzz targets and runs each for some seconds
 	./tools/fuzz-smoke
 
 .PHONY: soak
-soak: deps ## what takes long: a thousand deaths on the embedded store, five hundred on real brokers, each run told as it ends
+soak: deps ## what takes long: a thousand deaths on the embedded store, five hundred each way on real brokers, each run told as it ends
 	MQFERRY_KILLS_RUNS=1000 cargo test --locked --test kills -- --nocapture seeded_embedded
 	MQFERRY_KILLS_RUNS=500 cargo test --locked --test kills -- --nocapture seeded_broker
+	MQFERRY_KILLS_RUNS=500 cargo test --locked --test kills -- --nocapture seeded_sending
 
 .PHONY: bench
 bench: deps .deps/camel.stamp ## decoding, mapping, and end to end beside Java clients and bridges

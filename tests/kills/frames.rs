@@ -40,16 +40,19 @@ struct Talk {
     asked: bool,
 }
 
-/// Stops between sender and gateway.
+/// Stops between gateway and partner, of whom the sender calls.
 #[derive(Debug)]
 pub(crate) struct ChannelGate {
     countdown: Countdown,
+    /// Stop within the request for confirmation, not behind it.
+    request_is_cut: bool,
     talks: HashMap<usize, Talk>,
 }
 
 impl ChannelGate {
     pub(crate) fn new(run: &Run) -> Self {
-        Self { countdown: Countdown::of(run), talks: HashMap::new() }
+        let request_is_cut = run.sends && run.other_way;
+        Self { countdown: Countdown::of(run), request_is_cut, talks: HashMap::new() }
     }
 }
 
@@ -73,7 +76,8 @@ impl Gate for ChannelGate {
                 return None;
             }
             *talk = Talk::default();
-            let here = countdown.is_at(Step::ConfirmHalfWritten).then_some(half);
+            let here = countdown.is_at(Step::PartnerCommitted).then_some(0);
+            let here = here.or_else(|| countdown.is_at(Step::ConfirmHalfWritten).then_some(half));
             return here.or_else(|| countdown.is_at(Step::After).then_some(whole));
         }
         let carries = segment.tsh.segment_type == SegmentType::MESSAGE_DATA && !segment.body.is_empty();
@@ -84,7 +88,8 @@ impl Gate for ChannelGate {
         let flags = segment.tsh.flags1;
         if talk.open && flags.contains(ControlFlags1::CONFIRM_REQUEST) {
             talk.asked = true;
-            return countdown.is_at(Step::ConfirmRequestIn).then_some(whole);
+            let passes = if self.request_is_cut { half } else { whole };
+            return countdown.is_at(Step::ConfirmRequestIn).then_some(passes);
         }
         let message_over = carries && flags.contains(ControlFlags1::LAST);
         (message_over && countdown.is_at(Step::BetweenMessages)).then_some(whole)
@@ -95,6 +100,8 @@ impl Gate for ChannelGate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Message,
+    /// A message of an application is handed over.
+    Delivery,
     /// With what its answer is known by, if the protocol has that.
     Commit(Option<[u8; 4]>),
     /// Answers that commit, or where it names none the one that is not answered.
@@ -107,6 +114,10 @@ enum Kind {
 struct Work {
     /// A message is in the open transaction.
     open: bool,
+    /// Messages were handed over: what is committed from now on are steps of a sending channel.
+    feeds: bool,
+    /// A batch was put in doubt: later commits retire one.
+    doubted: bool,
     /// A commit is not answered.
     committing: Option<Option<[u8; 4]>>,
 }
@@ -117,6 +128,8 @@ pub(crate) struct BrokerGate {
     countdown: Countdown,
     protocol: Protocol,
     works: HashMap<usize, Work>,
+    /// Stop before the commit, not behind it.
+    commit_waits: bool,
     /// Stop behind the commit's answer, not before it.
     answer_passes: bool,
 }
@@ -124,7 +137,8 @@ pub(crate) struct BrokerGate {
 impl BrokerGate {
     pub(crate) fn new(run: &Run) -> Self {
         let Run { protocol, other_way, .. } = *run;
-        Self { countdown: Countdown::of(run), protocol, works: HashMap::new(), answer_passes: other_way }
+        let (countdown, works) = (Countdown::of(run), HashMap::new());
+        Self { countdown, protocol, works, commit_waits: run.sends && other_way, answer_passes: other_way }
     }
 }
 
@@ -151,14 +165,29 @@ impl Gate for BrokerGate {
                 work.open = true;
                 self.countdown.is_at(Step::Staged).then_some(frame.len())
             }
+            Kind::Delivery => {
+                work.feeds = true;
+                self.countdown.is_at(Step::Taken).then_some(frame.len())
+            }
+            Kind::Commit(name) if work.feeds => {
+                work.committing = Some(name);
+                let step = if work.doubted { Step::RetireSent } else { Step::DoubtSent };
+                let passes = if self.commit_waits { 0 } else { frame.len() };
+                self.countdown.is_at(step).then_some(passes)
+            }
             Kind::Commit(name) if std::mem::take(&mut work.open) => {
                 work.committing = Some(name);
                 self.countdown.is_at(Step::CommitSent).then_some(frame.len())
             }
             Kind::Answer(name) if work.committing == Some(name) => {
                 work.committing = None;
+                let step = match (work.feeds, std::mem::replace(&mut work.doubted, true)) {
+                    (false, _) => Step::CommitAnswered,
+                    (true, false) => Step::DoubtAnswered,
+                    (true, true) => Step::RetireAnswered,
+                };
                 let passes = if self.answer_passes { frame.len() } else { 0 };
-                self.countdown.is_at(Step::CommitAnswered).then_some(passes)
+                self.countdown.is_at(step).then_some(passes)
             }
             _ => None,
         }
@@ -184,6 +213,7 @@ fn amqp(from_client: bool, frame: &[u8]) -> Kind {
             if commits { Kind::Commit(None) } else { Kind::Other }
         }
         (true, TRANSFER) if contains(frame, QUEUE.as_bytes()) => Kind::Message,
+        (false, TRANSFER) if is_delivery(frame) => Kind::Delivery,
         _ => Kind::Other,
     }
 }
@@ -191,6 +221,7 @@ fn amqp(from_client: bool, frame: &[u8]) -> Kind {
 /// The same for OpenWire, loose encoding (wire reference, openwire): size, type, command id, whether an answer is wanted.
 fn openwire(from_client: bool, frame: &[u8]) -> Kind {
     const TRANSACTION: u8 = 7;
+    const DISPATCH: u8 = 21;
     const MESSAGES: std::ops::RangeInclusive<u8> = 23..=28;
     const RESPONSES: std::ops::RangeInclusive<u8> = 30..=34;
     const COMMIT_ONE_PHASE: u8 = 2;
@@ -201,8 +232,14 @@ fn openwire(from_client: bool, frame: &[u8]) -> Kind {
         // Type, command id, whether an answer is wanted, and then the id of what it answers.
         it if !from_client && RESPONSES.contains(&it) => Kind::Answer(four_at(10)),
         it if from_client && MESSAGES.contains(&it) && contains(frame, QUEUE.as_bytes()) => Kind::Message,
+        DISPATCH if !from_client && is_delivery(frame) => Kind::Delivery,
         _ => Kind::Other,
     }
+}
+
+/// Of an application's message: a channel's record names queues, too, but also its own.
+fn is_delivery(frame: &[u8]) -> bool {
+    contains(frame, QUEUE.as_bytes()) && !contains(frame, b"MQFERRY.")
 }
 
 fn contains(frame: &[u8], part: &[u8]) -> bool {

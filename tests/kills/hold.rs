@@ -44,7 +44,7 @@ impl Told {
         let [address, store, control, step, occurrence] = lines.lines().collect::<Vec<_>>()[..] else {
             panic!("not five lines: {lines:?}")
         };
-        let step = Step::ALL.into_iter().find(|it| format!("{it:?}") == step);
+        let step = Step::RECEIVING.iter().copied().find(|it| format!("{it:?}") == step);
         let wait_at = step.map(|step| (step, occurrence.parse().unwrap()));
         Self { address: address.into(), store: store.into(), control: control.into(), wait_at }
     }

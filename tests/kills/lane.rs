@@ -1,4 +1,4 @@
-//! A sending queue manager and a gateway with a relay between them, for one run; what fails leaves everything behind.
+//! A queue manager and a gateway with a relay between them, for one run; what fails leaves everything behind.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use mqferry::partner::generator::Numbered;
 use super::count::{Difference, compare};
 use super::frames::{BrokerGate, ChannelGate};
 use super::process::Life;
-use super::schedule::{Ending, Protocol, Run, Victim};
+use super::schedule::{Ending, Protocol, Run};
 use super::stage::{CHANNEL, PATIENCE, QUEUE, Remembered};
 use super::support::pcap;
 use super::support::relay::{Cut, Relay};
@@ -17,23 +17,36 @@ use super::support::relay::{Cut, Relay};
 pub(crate) struct Lane {
     pub(crate) run: Run,
     // Processes first: they are gone before their folder is.
-    pub(crate) sender: Life,
+    /// The queue manager.
+    pub(crate) partner: Life,
     pub(crate) gateway: Life,
-    /// Between sender and gateway.
+    /// Between gateway and partner.
     pub(crate) channel: Relay,
+    /// The same for a sending gateway that another took over from.
+    left: Option<Relay>,
     /// Between gateway and brokers.
     pub(crate) brokers: Vec<Relay>,
-    /// A second gateway that could take over, and its address.
-    pub(crate) second: Option<(Life, String)>,
+    /// A second gateway that could take over, and how the partner and it come together.
+    pub(crate) second: Option<(Life, Door)>,
     /// A gateway that another took over from, and that lives.
     pub(crate) replaced: Option<Life>,
+    /// The partner's next life, where that is not like its first, which ends by itself.
+    pub(crate) next_partner: Option<Life>,
     /// Without progress for so long, something hangs.
     pub(crate) patience: Duration,
-    struck: Instant,
-    folder: PathBuf,
+    pub(crate) struck: Instant,
+    pub(crate) folder: PathBuf,
     /// Number of the first message.
     first: u64,
     done: bool,
+}
+
+/// Where a second gateway and the partner meet.
+pub(crate) enum Door {
+    /// It is called there.
+    Address(String),
+    /// It calls through this.
+    Relay(Box<Relay>),
 }
 
 /// Where runs keep what they need, and failed ones leave it.
@@ -51,7 +64,8 @@ pub(crate) fn folder(run: &Run) -> PathBuf {
 }
 
 impl Lane {
-    /// The gateway listens at `address`; the messages are put, numbered from `first`; nothing runs yet.
+    /// A sending queue manager. The gateway listens at `address`; the messages are put, numbered from `first`; nothing runs
+    /// yet.
     pub(crate) async fn new(run: Run, folder: PathBuf, gateway: Life, address: &str, first: u64) -> Self {
         let channel = Relay::start(address.parse().expect("an address")).await;
         let xmitq = folder.join("xmitq");
@@ -69,7 +83,7 @@ impl Lane {
             say("--first-batch", first.to_string());
         }
         say("--retry-ms", "20".to_owned());
-        let black_hole = run.victim == Victim::Link && run.ending != Ending::Reset && run.ending != Ending::Close;
+        let black_hole = run.ends_unseen();
         // A first claim on a broker takes more than three seconds.
         let patience = match (black_hole, run.protocol) {
             (false, _) => 60_000,
@@ -79,14 +93,21 @@ impl Lane {
         say("--answer-ms", patience.to_string());
         arguments.push("--no-fsync".to_owned());
         let sender = Life::sender(&arguments, folder.join("sender.log"));
+        Self::of(run, folder, sender, gateway, channel, first)
+    }
+
+    /// Nothing runs yet.
+    pub(crate) fn of(run: Run, folder: PathBuf, partner: Life, gateway: Life, channel: Relay, first: u64) -> Self {
         Self {
             run,
-            sender,
+            partner,
             gateway,
             channel,
+            left: None,
             brokers: Vec::new(),
             second: None,
             replaced: None,
+            next_partner: None,
             patience: PATIENCE,
             struck: Instant::now(),
             folder,
@@ -97,16 +118,19 @@ impl Lane {
 
     /// Starts everything, and has the step watched for where a relay sees it.
     pub(crate) fn start(&mut self) {
-        if !self.run.step.is_of_the_target() {
+        if self.run.dies_by_itself() {
+            // Nobody else need see it.
+        } else if !self.run.step.is_of_the_target() {
             self.channel.set_gate(ChannelGate::new(&self.run));
         } else if let Some(relay) = self.brokers.first() {
             relay.set_gate(BrokerGate::new(&self.run));
         }
-        if let Some((second, _)) = &mut self.second {
+        // One that calls would call, and take the partner's attention from the first.
+        if let Some((second, Door::Address(_))) = &mut self.second {
             second.start();
         }
         self.gateway.start();
-        self.sender.start();
+        self.partner.start();
     }
 
     /// Waits for the step, which must be reached.
@@ -118,12 +142,12 @@ impl Lane {
             tokio::select! {
                 () = &mut step => return,
                 _ = watched.tick() => {
-                    let ended = (self.sender.ended(), self.gateway.ended());
+                    let ended = (self.partner.ended(), self.gateway.ended());
                     let left = deadline.saturating_duration_since(Instant::now());
                     if ended != (None, None) || left.is_zero() {
                         // It may have been reached just now.
                         let late = tokio::time::timeout(Duration::from_millis(200), &mut step).await;
-                        assert!(late.is_ok(), "never reached; sender and gateway ended: {ended:?}");
+                        assert!(late.is_ok(), "never reached; partner and gateway ended: {ended:?}");
                         return;
                     }
                 }
@@ -154,12 +178,15 @@ impl Lane {
         relay.cut(how);
     }
 
-    /// Kills the sender and starts it again.
-    pub(crate) fn kill_sender(&mut self) {
-        assert!(self.sender.kill9(), "the sender ended before it was killed");
+    /// Kills the partner and starts it again.
+    pub(crate) fn kill_partner(&mut self) {
+        match self.next_partner.take() {
+            Some(next) => self.partner = next,
+            None => assert!(self.partner.kill9(), "the partner ended before it was killed"),
+        }
         Self::sever(&self.channel, Cut::Close);
         self.thaw();
-        self.sender.start();
+        self.partner.start();
     }
 
     /// Kills the gateway; its connections end as the system ends them.
@@ -171,7 +198,15 @@ impl Lane {
         self.thaw();
     }
 
-    /// Ends the connection of sender and gateway in the run's way.
+    /// At the end of a run.
+    pub(crate) fn kill_gateways(&mut self) {
+        self.gateway.kill9();
+        if let Some(replaced) = &mut self.replaced {
+            replaced.kill9();
+        }
+    }
+
+    /// Ends the connection of gateway and partner in the run's way.
     pub(crate) fn cut_link(&mut self) {
         match self.run.ending {
             Ending::Reset => Self::sever(&self.channel, Cut::Reset),
@@ -182,10 +217,18 @@ impl Lane {
         self.thaw();
     }
 
-    /// The second gateway is called from now on; the first is left alone.
+    /// The second gateway is called from now on, or calls; the first is left alone.
     pub(crate) fn take_over(&mut self) {
-        let (second, address) = self.second.take().expect("a second gateway");
-        self.channel.lead_to(address.parse().expect("an address"));
+        let (mut second, door) = self.second.take().expect("a second gateway");
+        match door {
+            Door::Address(address) => self.channel.lead_to(address.parse().expect("an address")),
+            Door::Relay(relay) => {
+                // To the partner they are one: it would leave whoever called before for whoever calls.
+                self.channel.set_refusing(true);
+                self.left = Some(std::mem::replace(&mut self.channel, *relay));
+                second.start();
+            }
+        }
         self.replaced = Some(std::mem::replace(&mut self.gateway, second));
     }
 
@@ -194,13 +237,13 @@ impl Lane {
         Remembered::read(&self.folder.join("xmitq"))
     }
 
-    /// Waits until the sender has sent everything and knows it. Comes back with how long after the death the first
+    /// Waits until a sending queue manager has sent everything and knows it. Comes back with how long after the death the first
     /// batch was confirmed.
     pub(crate) async fn finish(&mut self) -> Duration {
         let then = self.remembered();
         let (mut last, mut since, mut first) = (then.clone(), Instant::now(), None);
         let status = loop {
-            let ended = self.sender.ended();
+            let ended = self.partner.ended();
             let now = self.remembered();
             if now.confirmed > then.confirmed {
                 first.get_or_insert_with(|| self.struck.elapsed());
@@ -244,13 +287,14 @@ impl Lane {
 
 impl Drop for Lane {
     fn drop(&mut self) {
-        self.sender.kill9();
+        self.partner.kill9();
         self.gateway.kill9();
         if self.done {
             let _ = std::fs::remove_dir_all(&self.folder);
             return;
         }
-        let _ = std::fs::write(self.folder.join("channel.pcap"), pcap::write(&self.channel.conversations()));
+        let channels = self.left.iter().chain([&self.channel]).flat_map(Relay::conversations);
+        let _ = std::fs::write(self.folder.join("channel.pcap"), pcap::write(&channels.collect::<Vec<_>>()));
         // The ports that tshark takes for these protocols by itself, or is told (-d tcp.port==61616,openwire).
         let port = if self.run.protocol == Protocol::OpenWire { 61616 } else { 5672 };
         for (relay, number) in self.brokers.iter().zip(1..) {

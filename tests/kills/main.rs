@@ -5,6 +5,8 @@
 //! fails keeps its folder and says where.
 #![allow(clippy::disallowed_methods, reason = "real processes take real time")]
 
+#[path = "../support/receiving.rs"]
+mod receiving;
 #[path = "../support/sending.rs"]
 mod sending;
 #[path = "../support/mod.rs"]
@@ -14,6 +16,7 @@ mod broker;
 mod count;
 mod deaths;
 mod embedded;
+mod field;
 mod frames;
 mod hold;
 mod lane;
@@ -23,6 +26,7 @@ mod process;
 mod schedule;
 mod seeded_broker;
 mod seeded_embedded;
+mod seeded_sending;
 mod stage;
 mod takeover;
 
@@ -38,6 +42,12 @@ fn child_that_sends() {
         Ok(report) => println!("\nREPORT {report}"),
         Err(error) => panic!("{error}"),
     }
+}
+
+/// The receiving queue manager, when this program is started as one; see [`process::Life::receiver`].
+#[test]
+fn child_that_takes() {
+    receiving::child();
 }
 
 /// A gateway on an embedded store, when this program is started as one; see [`process::Life::embedded_gateway`].

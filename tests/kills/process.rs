@@ -70,6 +70,11 @@ impl Life {
         Self::this_program("sender", "child_that_sends", (SENDER, arguments.join("\n")), log)
     }
 
+    /// This test program as receiving queue manager, likewise.
+    pub(crate) fn receiver(arguments: &[String], log: PathBuf) -> Self {
+        Self::this_program("receiver", "child_that_takes", (super::receiving::TOLD, arguments.join("\n")), log)
+    }
+
     /// This test program as gateway on an embedded store, which waits where it is told; see `hold`.
     pub(crate) fn embedded_gateway(told: &str, log: PathBuf) -> Self {
         Self::this_program("gateway", "child_that_receives", (GATEWAY, told.to_owned()), log)

@@ -77,7 +77,7 @@ async fn play(run: Run, more: u64) {
         tokio::time::sleep(run.pause).await;
     }
     match run.victim {
-        Victim::Sender => lane.kill_sender(),
+        Victim::Sender => lane.kill_partner(),
         Victim::Gateway => {
             lane.kill_gateway();
             lane.gateway = gateway(&later);

@@ -295,11 +295,20 @@ pub(crate) fn address() -> String {
     listener.local_addr().expect("an address").to_string()
 }
 
+/// The gateway's own name.
+pub(crate) const GATEWAY: &str = "AMQGW";
+
+/// With one receiving channel.
 pub(crate) fn configure(folder: &Path, name: &str, url: &str, address: &str) -> PathBuf {
+    let channel = format!("[[channel]]\nname = \"{CHANNEL}\"\nchltype = \"RCVR\"\n");
+    configure_with(folder, name, url, address, &channel)
+}
+
+pub(crate) fn configure_with(folder: &Path, name: &str, url: &str, address: &str, channels: &str) -> PathBuf {
     let config = folder.join(format!("{name}.toml"));
     let text = format!(
-        "name = \"AMQGW\"\n[listener]\naddress = \"{address}\"\n[admin]\naddress = \"127.0.0.1:0\"\n\
-         [broker]\nurl = \"{url}\"\n[[channel]]\nname = \"{CHANNEL}\"\nchltype = \"RCVR\"\n"
+        "name = \"{GATEWAY}\"\n[listener]\naddress = \"{address}\"\n[admin]\naddress = \"127.0.0.1:0\"\n\
+         [broker]\nurl = \"{url}\"\n{channels}"
     );
     std::fs::write(&config, text).expect("a configuration");
     config

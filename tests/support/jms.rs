@@ -143,6 +143,14 @@ pub fn relay(client: Client, broker: &Broker, destination: &str) -> Program {
     Program::new("Relay", client, broker, destination)
 }
 
+/// Puts numbered texts on many queues: a line of the plan is `QUEUE FIRST COUNT SIZE`, see `Put.java`.
+pub fn put(client: Client, broker: &Broker, plan: &[String]) -> Program {
+    let program = Program::at("Put", client, broker, "as planned");
+    let file = program.files.path().join("plan");
+    fs::write(&file, plan.join("\n")).expect("a file for the plan");
+    program.with("plan", file.display())
+}
+
 /// Sends to a queue or topic.
 pub fn send(client: Client, broker: &Broker, destination: &str) -> Program {
     Program::new("Send", client, broker, destination)
@@ -150,19 +158,23 @@ pub fn send(client: Client, broker: &Broker, destination: &str) -> Program {
 
 impl Program {
     fn new(class: &str, client: Client, broker: &Broker, destination: &str) -> Self {
+        let (kind, destination) = destination.split_once("://").unwrap_or(("queue", destination));
+        Self::at(class, client, broker, &format!("{kind}://{destination}")).with(kind, destination)
+    }
+
+    fn at(class: &str, client: Client, broker: &Broker, what: &str) -> Self {
         let (name, url) = match client {
             Client::Qpid => ("qpid", broker.amqp_url()),
             Client::ActiveMq => ("activemq", broker.openwire_url()),
         };
-        let (kind, destination) = destination.split_once("://").unwrap_or(("queue", destination));
         let mut command = java(512);
         command.arg("-Dorg.slf4j.simpleLogger.defaultLogLevel=warn").arg(format!("mqferry.{class}"));
         let mut program = Self {
             command,
-            what: format!("{class} ({client:?}) {kind}://{destination}"),
+            what: format!("{class} ({client:?}) {what}"),
             files: TempDir::with_prefix("mqferry-jms-").expect("a temporary folder"),
         };
-        program = program.with("client", name).with("url", url).with(kind, destination);
+        program = program.with("client", name).with("url", url);
         match broker.login() {
             Some((user, password)) => program.with("user", user).with("password", password),
             None => program,
@@ -193,8 +205,8 @@ impl Program {
         running
     }
 
-    /// Runs it to its end, two minutes at most.
-    fn output(self) -> String {
+    /// Runs it to its end, two minutes at most, and gives what it printed.
+    pub fn output(self) -> String {
         self.start().output(Duration::from_secs(120))
     }
 

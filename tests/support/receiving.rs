@@ -15,7 +15,7 @@ use mqferry::wire::{Alphabet, ByteOrder};
 use tokio::net::TcpListener;
 
 /// The arguments of a child, one a line.
-const TOLD: &str = "MQFERRY_RECEIVER";
+pub const TOLD: &str = "MQFERRY_RECEIVER";
 /// What it says before its address.
 const LISTENS: &str = "the queue manager listens on ";
 
