@@ -91,7 +91,8 @@ fn one(
         batchlim: batchlim.unwrap_or(usual.batchlim),
         batchint: batchint.unwrap_or(usual.batchint),
         batchhb: batchhb.unwrap_or(usual.batchhb),
-        discint: discint.unwrap_or(usual.discint),
+        // Nobody would start a channel that ended again when messages come, as a trigger does at a queue manager.
+        discint: discint.unwrap_or(0),
         batchsz: batchsz.map_or(Some(usual.batchsz), |batchsz| u16::try_from(batchsz).ok())?,
         maxmsgl: maxmsgl.unwrap_or(usual.maxmsgl),
         hbint: hbint.unwrap_or(usual.hbint),
