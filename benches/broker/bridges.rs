@@ -19,7 +19,7 @@ const WARMUP: u64 = 10;
 /// One round of each.
 pub(crate) fn turn(load: &Load, round: usize, table: &mut Table) {
     let mut to = Broker::builder().heap_mb(1024).start();
-    table.add("gateway", gateway::run(&to.openwire_url(), load, round));
+    table.add("gateway", gateway::run(&to, &to.openwire_url(), load, round));
     let queue = name("CONNECTOR", load, round);
     table.add("connector", connector(&mut to, load, &queue));
     for consumers in [1, 4] {

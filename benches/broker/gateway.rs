@@ -8,19 +8,19 @@ use mqferry::partner::{self, Options};
 use tempfile::TempDir;
 
 use super::process::Process;
+use super::support::broker::Broker;
+use super::support::jms;
 use super::{Load, Measured, name};
 
 /// One round. The clock runs over the whole life of the channels' second connection, negotiation included; the first
 /// warms everything up.
-pub(crate) fn run(url: &str, load: &Load, round: usize) -> Measured {
+pub(crate) fn run(broker: &Broker, url: &str, load: &Load, round: usize) -> Measured {
+    let queue = name("GATEWAY", load, round);
     let channels: Vec<String> = (0..load.channels).map(|place| format!("BENCH.{place}.{round}")).collect();
     let sections: String = channels
         .iter()
         .map(|channel| format!("[[channel]]\nname = {channel:?}\nchltype = \"RCVR\"\nbatchsz = 9999\n"))
-        .chain([format!(
-            "[[route]]\nremote_queue = \"*\"\ndestination = \"queue://{}\"\n",
-            name("GATEWAY", load, round)
-        )])
+        .chain([format!("[[route]]\nremote_queue = \"*\"\ndestination = \"queue://{queue}\"\n")])
         .collect();
     let gateway = Process::on(url, &sections);
     let folders: Vec<TempDir> = channels.iter().map(|_| TempDir::new().expect("a folder")).collect();
@@ -52,6 +52,7 @@ pub(crate) fn run(url: &str, load: &Load, round: usize) -> Measured {
         peak_mib: gateway.most_memory() as f64 / (1024.0 * 1024.0),
     };
     drop(gateway.end());
+    jms::remove(broker, &queue);
     measured
 }
 

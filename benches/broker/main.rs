@@ -3,6 +3,8 @@
 //! its turn, an argument (`openwire`, `amqp`, `target`, `bridges`) picks one table, another (`1024/50/1`: bytes, batch, channels) a
 //! load of it.
 //!
+//! What a cell sent is removed after it, so that no broker fills up.
+//!
 //! | row | what runs |
 //! |---|---|
 //! | Java client, Qpid JMS | the peer: a Java sender, one commit a batch; each transaction also replaces a record message, as ours does |
@@ -92,7 +94,7 @@ fn main() {
         println!("\nOpenWire");
         rows(rounds, &of(OPENWIRE), "Java client", |load, round, table| {
             table.add("Java client", peer::send(Client::ActiveMq, &broker, load, round));
-            table.add("gateway", gateway::run(&broker.openwire_url(), load, round));
+            table.add("gateway", gateway::run(&broker, &broker.openwire_url(), load, round));
         });
     }
     if picked("amqp") {
@@ -100,7 +102,7 @@ fn main() {
         println!("\nAMQP");
         rows(rounds, &of(AMQP), "Qpid JMS", |load, round, table| {
             table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round));
-            table.add("gateway", gateway::run(&broker.amqp_url(), load, round));
+            table.add("gateway", gateway::run(&broker, &broker.amqp_url(), load, round));
         });
     }
     if picked("target") {

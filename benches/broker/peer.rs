@@ -15,6 +15,7 @@ pub(crate) fn send(client: Client, broker: &Broker, load: &Load, round: usize) -
         .with("senders", load.channels)
         .with("record", format!("{queue}.RECORD"))
         .sent();
+    jms::remove(broker, &queue);
     Measured {
         rate: sent.per_second,
         cpu_us: sent.cpu_seconds * 1e6 / sent.sent as f64,

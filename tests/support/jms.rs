@@ -156,6 +156,11 @@ pub fn send(client: Client, broker: &Broker, destination: &str) -> Program {
     Program::new("Send", client, broker, destination)
 }
 
+/// Removes a queue with all that lies on it.
+pub fn remove(broker: &Broker, queue: &str) {
+    Program::new("Remove", Client::ActiveMq, broker, queue).output();
+}
+
 impl Program {
     fn new(class: &str, client: Client, broker: &Broker, destination: &str) -> Self {
         let (kind, destination) = destination.split_once("://").unwrap_or(("queue", destination));

@@ -153,7 +153,11 @@ impl<'a> OpenWireUnit<'a> {
             self.begun = Begun::Yes;
         }
         let bytes = self.unsent.split();
-        self.claim.session.connection.send(bytes, "sending messages", self.claim.limits.settle).await
+        self.claim.session.connection.send(bytes, "sending messages", self.claim.limits.settle).await?;
+        // The task that writes was woken on this thread, and no other takes it from there: while we map the messages that
+        // follow, the broker is to work on these.
+        tokio::task::yield_now().await;
+        Ok(())
     }
 
     /// Waits for the oldest answer that is not in, until `deadline`.
