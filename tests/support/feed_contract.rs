@@ -26,15 +26,17 @@ pub(crate) type FeedOf<F> = <<F as Fixture>::Target as Source>::Feed;
 /// As long as a loaded machine may take.
 const LONG: Duration = Duration::from_secs(60);
 
-/// Holds a source to all clauses.
+/// Holds a source to all clauses: side by side, for most of their time is waiting, but for the one that ends brokers.
 pub(crate) async fn feed_contract<F: FeedFixture>(fixture: &F) {
-    order_holds_and_nothing_goes_before_its_step(fixture).await;
-    a_batch_in_doubt_is_found_again(fixture).await;
-    patterns_find_what_is_in_doubt_behind_other_queues(fixture).await;
-    what_is_in_doubt_may_be_gone(fixture).await;
-    one_feed_at_a_time(fixture).await;
-    a_refused_publication_leaves_everything(fixture).await;
-    many_are_out_and_many_more_wait(fixture).await;
+    tokio::join!(
+        Box::pin(order_holds_and_nothing_goes_before_its_step(fixture)),
+        Box::pin(a_batch_in_doubt_is_found_again(fixture)),
+        Box::pin(patterns_find_what_is_in_doubt_behind_other_queues(fixture)),
+        Box::pin(what_is_in_doubt_may_be_gone(fixture)),
+        Box::pin(one_feed_at_a_time(fixture)),
+        Box::pin(a_refused_publication_leaves_everything(fixture)),
+        Box::pin(many_are_out_and_many_more_wait(fixture)),
+    );
     a_lost_answer_leaves_record_and_messages_in_step(fixture).await;
 }
 
@@ -74,7 +76,7 @@ pub(crate) async fn feed<F: FeedFixture>(
 /// Puts messages, numbered texts, where an application would; through a receiving channel of its own.
 pub(crate) async fn put<F: FeedFixture>(fixture: &F, clause: &str, numbers: Range<u32>) {
     let target = fixture.target().await;
-    let key = ChannelKey { gateway: "GWPUT".into(), channel: "PUT".into(), partner: "QMA".into() };
+    let key = ChannelKey { gateway: "GWPUT".into(), channel: clause.into(), partner: "QMA".into() };
     let mut putter = claim(fixture, &target, &key).await;
     let mut unit = putter.begin(luwid(1)).await.unwrap();
     for (index, number) in numbers.enumerate() {
