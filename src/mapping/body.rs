@@ -1,5 +1,7 @@
 //! The body by JMS class (mapping rules, section 3).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::codepage::{self, Newline};
@@ -15,24 +17,24 @@ use super::{Body, BodyMode, Value, back, collection, reason};
 
 /// What the `mcd` folder says of the message: its class or domain, and the parts of JMSType.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mcd {
+pub(super) struct Mcd<'a> {
     /// Msd.
-    pub(super) domain: Option<String>,
+    pub(super) domain: Option<Cow<'a, str>>,
     /// Set.
-    pub(super) set: Option<String>,
+    pub(super) set: Option<Cow<'a, str>>,
     /// Type.
-    pub(super) kind: Option<String>,
+    pub(super) kind: Option<Cow<'a, str>>,
     /// Fmt.
-    pub(super) format: Option<String>,
+    pub(super) format: Option<Cow<'a, str>>,
     /// A text message whose text is null.
     pub(super) null_text: bool,
     /// The message class that we kept beside a domain when the message went to MQ.
-    pub(super) class: Option<String>,
+    pub(super) class: Option<&'static str>,
 }
 
-impl Mcd {
+impl<'a> Mcd<'a> {
     /// Reads the first folder of the name; what it has beyond the known goes to properties.
-    pub(super) fn read(folders: &[Folder<'_>]) -> Self {
+    pub(super) fn read(folders: &'a [Folder<'_>]) -> Self {
         let Some(root) = folders.iter().filter(|f| f.name == "mcd").find_map(|f| f.content.as_ref().ok()) else {
             return Self::default();
         };
@@ -42,9 +44,9 @@ impl Mcd {
     }
 
     /// Reads one folder.
-    pub(super) fn of(root: &Element<'_>) -> Self {
+    pub(super) fn of(root: &'a Element<'_>) -> Self {
         let text =
-            |name: &str| root.child(name).map(|e| e.text.as_ref()).filter(|text| !text.is_empty()).map(str::to_owned);
+            |name: &str| root.child(name).map(|e| e.text.as_ref()).filter(|text| !text.is_empty()).map(Cow::Borrowed);
         Self {
             domain: text("Msd"),
             set: text("Set"),
@@ -56,7 +58,7 @@ impl Mcd {
     }
 
     /// What the application's properties say of the class, where they can know better than the domain.
-    fn class_beside(&self, folders: &[Folder<'_>]) -> Option<String> {
+    fn class_beside(&self, folders: &[Folder<'_>]) -> Option<&'static str> {
         const CLASSES: [&str; 6] = ["jms_text", "jms_bytes", "jms_map", "jms_stream", "jms_object", "jms_none"];
         let domain = self.domain.as_deref()?;
         if domain.starts_with("jms_") && self.set.is_none() && self.format.is_none() {
@@ -64,7 +66,7 @@ impl Mcd {
         }
         let usr = folders.iter().filter(|f| f.name == "usr").find_map(|f| f.content.as_ref().ok())?;
         let class = usr.child(CLASS)?.text.as_ref();
-        CLASSES.into_iter().find(|known| *known == class && back::is_behind(domain, known)).map(str::to_owned)
+        CLASSES.into_iter().find(|known| *known == class && back::is_behind(domain, known))
     }
 
     /// JMSType as IBM's JMS client shows it: the type alone, or with message set or format `mcd://domain/set/type?format=`.
@@ -72,9 +74,9 @@ impl Mcd {
         let domain = self.domain.as_deref().unwrap_or_default();
         let foreign = !domain.is_empty() && !domain.starts_with("jms_");
         if !foreign && self.set.is_none() && self.format.is_none() {
-            return self.kind.clone();
+            return self.kind.as_deref().map(str::to_owned);
         }
-        let part = |part: &Option<String>| part.clone().unwrap_or_default();
+        let part = |part: &'_ Option<Cow<'_, str>>| part.as_deref().unwrap_or_default().to_owned();
         let mut text = format!("mcd://{domain}/{}/{}", part(&self.set), part(&self.kind));
         if let Some(format) = &self.format {
             text.push_str("?format=");
@@ -89,11 +91,11 @@ pub(super) fn body(
     envelope: &Envelope,
     payload: &Payload<'_>,
     mode: BodyMode,
-    mcd: &Mcd,
+    mcd: &Mcd<'_>,
     properties: &mut Properties,
 ) -> Body {
     let bytes = payload.bytes(envelope);
-    let class = mcd.class.as_deref().or(mcd.domain.as_deref().filter(|domain| domain.starts_with("jms_")));
+    let class = mcd.class.or(mcd.domain.as_deref().filter(|domain| domain.starts_with("jms_")));
     let is_segment = envelope.v2().is_some_and(|v2| {
         let whole = v2.offset == 0 && v2.msg_flags & msg_flags::LAST_SEGMENT != 0;
         v2.msg_flags & (msg_flags::SEGMENT | msg_flags::LAST_SEGMENT) != 0 && !whole

@@ -34,7 +34,7 @@ pub enum NotACollection {
 pub fn map(text: &str) -> Result<Vec<Entry>, NotACollection> {
     let mut names = HashSet::new();
     items(text, "map", |item| {
-        let name = item.attributes.iter().find(|(name, _)| *name == "name").map(|(_, name)| name.clone());
+        let name = item.attributes.copied("name");
         let name = name.ok_or(NotACollection::Other("map"))?;
         let entry = Entry { name: name.as_ref().to_owned(), value: typed::value(&item)? };
         if names.insert(name) { Ok(entry) } else { Err(NotACollection::Twice(entry.name.chars().take(40).collect())) }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::message::constants::{appl_type, format, persistence};
 use crate::message::{Chars, Coding, Description, Dlh, Envelope, Md, Xqh, put_time_of_millis};
 
-use super::descriptor::{Described, set_description, set_fields};
+use super::descriptor::{Described, set_descriptor};
 use super::properties::Properties;
 use super::{Body, Destination, Mapped, Publication, Value, id, reason};
 
@@ -77,7 +77,11 @@ pub fn dead_letter(original: &Original<'_>, reason: i32, text: &str, deadq: &Des
         ccsid: coding.ccsid(),
         format: Chars::from_text_cut(format::DEAD_LETTER_HEADER, coding),
     };
-    set_description(
+    let envelope = match original {
+        Original::Parsed(envelope) => Some(*envelope),
+        Original::Broken { .. } => None,
+    };
+    set_descriptor(
         &Described {
             outer,
             outer_format: format::DEAD_LETTER_HEADER.into(),
@@ -85,14 +89,10 @@ pub fn dead_letter(original: &Original<'_>, reason: i32, text: &str, deadq: &Des
             ccsid: coding.ccsid(),
             encoding: coding.encoding(),
         },
+        envelope,
         &mut to,
     );
-    let envelope = match original {
-        Original::Parsed(envelope) => Some(*envelope),
-        Original::Broken { .. } => None,
-    };
     if let Some(envelope) = envelope {
-        set_fields(envelope, &mut to);
         to.set_int("JMS_IBM_MQMD_Expiry", envelope.md.expiry);
         let head: Vec<u8> = envelope.parts().iter().flatten().copied().take(Xqh::LENGTH + Md::LENGTH_1).collect();
         if envelope.xqh.is_some() {

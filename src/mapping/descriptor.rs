@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::message::constants::{msg_flags, report};
-use crate::message::{Description, Envelope, Header};
+use crate::message::{Description, Envelope, Header, MdV2};
 
 use super::properties::Properties;
 use super::{Value, charset, id};
@@ -60,72 +60,81 @@ pub(super) fn outer(envelope: &Envelope) -> (Description, Cow<'_, str>) {
     }
 }
 
-/// Sets the properties that say what the body is.
-pub(super) fn set_description(described: &Described<'_>, to: &mut Properties) {
-    to.set("JMS_IBM_Format", Value::String(described.format.to_owned()));
-    to.set("JMS_IBM_MQMD_Format", Value::String(described.outer_format.as_ref().to_owned()));
-    to.set_int("JMS_IBM_Encoding", described.encoding);
-    to.set_int("JMS_IBM_MQMD_Encoding", described.outer.encoding);
+/// Sets the properties that say what the body is, and one for each field of the descriptor, if there is one, that has no place of its
+/// own in a publication, or that would lose something there.
+///
+/// In the order of their names, in which they are kept: each goes to the end.
+pub(super) fn set_descriptor(described: &Described<'_>, envelope: Option<&Envelope>, to: &mut Properties) {
+    let coding = envelope.map(|envelope| envelope.coding).unwrap_or_default();
+    let md = envelope.map(|envelope| &envelope.md);
+    let v2 = envelope.and_then(|envelope| Some((envelope.v2()?, Group::of(envelope))));
+    if let Some(md) = md {
+        to.set_text("JMSXAppID", md.put_appl_name.as_text(coding));
+    }
     if described.ccsid > 0 {
         to.set("JMS_IBM_Character_Set", Value::String(charset::java_name(described.ccsid)));
     }
+    to.set_int("JMS_IBM_Encoding", described.encoding);
+    if let Some(md) = md.filter(|md| md.feedback != 0) {
+        to.set_int("JMS_IBM_Feedback", md.feedback);
+    }
+    to.set("JMS_IBM_Format", Value::String(described.format.to_owned()));
+    if v2.is_some_and(|(_, group)| group.is_last) {
+        to.set("JMS_IBM_Last_Msg_In_Group", Value::Boolean(true));
+    }
+    if let Some(md) = md {
+        if !id::is_zero(&md.accounting_token) {
+            to.set("JMS_IBM_MQMD_AccountingToken", Value::String(id::hex(&md.accounting_token)));
+        }
+        to.set_text("JMS_IBM_MQMD_ApplIdentityData", md.appl_identity_data.as_text(coding));
+        to.set_text("JMS_IBM_MQMD_ApplOriginData", md.appl_origin_data.as_text(coding));
+        to.set_int("JMS_IBM_MQMD_BackoutCount", md.backout_count);
+    }
     to.set_int("JMS_IBM_MQMD_CodedCharSetId", described.outer.ccsid);
+    to.set_int("JMS_IBM_MQMD_Encoding", described.outer.encoding);
+    to.set("JMS_IBM_MQMD_Format", Value::String(described.outer_format.as_ref().to_owned()));
+    if let Some((v2, group)) = &v2 {
+        set_v2(v2, group, to);
+    }
+    if let Some(md) = md {
+        to.set_text("JMS_IBM_MQMD_ReplyToQ", md.reply_to_q.as_text(coding));
+        to.set_text("JMS_IBM_MQMD_ReplyToQMgr", md.reply_to_q_mgr.as_text(coding));
+        to.set_int("JMS_IBM_MQMD_Report", md.report);
+        to.set_text("JMS_IBM_MQMD_UserIdentifier", md.user_identifier.as_text(coding));
+        to.set_int("JMS_IBM_MsgType", md.msg_type);
+        to.set_int("JMS_IBM_PutApplType", md.put_appl_type);
+        to.set_text("JMS_IBM_PutDate", md.put_date.as_text(coding));
+        to.set_text("JMS_IBM_PutTime", md.put_time.as_text(coding));
+        if md.report != 0 {
+            for (name, bits) in REPORTS {
+                if md.report & bits != 0 {
+                    to.set_int(name, md.report & bits);
+                }
+            }
+        }
+    }
     if described.ccsid != described.outer.ccsid {
         to.set_int("MQFERRY_CCSID", described.ccsid); // names of charsets do not lead back to one CCSID
     }
 }
 
-/// Sets a property for each field that has no place of its own in a publication, or that would lose something there.
-pub(super) fn set_fields(envelope: &Envelope, to: &mut Properties) {
-    let (md, coding) = (&envelope.md, envelope.coding);
-    to.set_int("JMS_IBM_MQMD_Report", md.report);
-    for (name, bits) in REPORTS {
-        if md.report & bits != 0 {
-            to.set_int(name, md.report & bits);
-        }
-    }
-    to.set_int("JMS_IBM_MsgType", md.msg_type);
-    if md.feedback != 0 {
-        to.set_int("JMS_IBM_Feedback", md.feedback);
-    }
-    to.set_int("JMS_IBM_MQMD_BackoutCount", md.backout_count);
-    to.set_text("JMS_IBM_MQMD_ReplyToQ", md.reply_to_q.as_text(coding));
-    to.set_text("JMS_IBM_MQMD_ReplyToQMgr", md.reply_to_q_mgr.as_text(coding));
-    to.set_text("JMS_IBM_MQMD_UserIdentifier", md.user_identifier.as_text(coding));
-    if !id::is_zero(&md.accounting_token) {
-        to.set("JMS_IBM_MQMD_AccountingToken", Value::String(id::hex(&md.accounting_token)));
-    }
-    to.set_text("JMS_IBM_MQMD_ApplIdentityData", md.appl_identity_data.as_text(coding));
-    to.set_int("JMS_IBM_PutApplType", md.put_appl_type);
-    to.set_text("JMSXAppID", md.put_appl_name.as_text(coding));
-    to.set_text("JMS_IBM_PutDate", md.put_date.as_text(coding));
-    to.set_text("JMS_IBM_PutTime", md.put_time.as_text(coding));
-    to.set_text("JMS_IBM_MQMD_ApplOriginData", md.appl_origin_data.as_text(coding));
-    set_v2(envelope, to);
-}
-
-fn set_v2(envelope: &Envelope, to: &mut Properties) {
-    let Some(v2) = envelope.v2() else { return };
-    let group = Group::of(envelope);
+fn set_v2(v2: &MdV2, group: &Group, to: &mut Properties) {
     let is_segment = v2.msg_flags & (msg_flags::SEGMENT | msg_flags::LAST_SEGMENT) != 0;
+    // Within a group these are JMSXGroupID and JMSXGroupSeq; a segment needs them too to be put together.
+    if !group.is_in && !id::is_zero(&v2.group_id) {
+        to.set("JMS_IBM_MQMD_GroupId", Value::String(id::text(&v2.group_id)));
+    }
     if v2.msg_flags != 0 {
         to.set_int("JMS_IBM_MQMD_MsgFlags", v2.msg_flags);
     }
-    if v2.msg_flags & msg_flags::LAST_MSG_IN_GROUP != 0 {
-        to.set("JMS_IBM_Last_Msg_In_Group", Value::Boolean(true));
+    if !group.is_in && (is_segment || v2.msg_seq_number != 1) {
+        to.set_int("JMS_IBM_MQMD_MsgSeqNumber", v2.msg_seq_number);
     }
     if is_segment || v2.offset != 0 {
         to.set_int("JMS_IBM_MQMD_Offset", v2.offset);
     }
     if v2.original_length != -1 {
         to.set_int("JMS_IBM_MQMD_OriginalLength", v2.original_length);
-    }
-    // Within a group these are JMSXGroupID and JMSXGroupSeq; a segment needs them too to be put together.
-    if !group.is_in && !id::is_zero(&v2.group_id) {
-        to.set("JMS_IBM_MQMD_GroupId", Value::String(id::text(&v2.group_id)));
-    }
-    if !group.is_in && (is_segment || v2.msg_seq_number != 1) {
-        to.set_int("JMS_IBM_MQMD_MsgSeqNumber", v2.msg_seq_number);
     }
 }
 

@@ -56,6 +56,7 @@ pub(super) fn text<'a>(rfh2: &Rfh2, bytes: &'a Bytes, byte_order: ByteOrder) -> 
 /// The folders in these texts. `budget` is how many elements may still be read.
 pub(super) fn read<'a>(texts: &'a [Text<'_>], budget: &mut usize) -> Vec<Folder<'a>> {
     let mut folders = Vec::with_capacity(texts.len());
+    let mut readings = markup::Readings::default();
     for text in texts {
         let text = match text {
             Ok(text) => text.as_ref(),
@@ -65,14 +66,14 @@ pub(super) fn read<'a>(texts: &'a [Text<'_>], budget: &mut usize) -> Vec<Folder<
                 continue;
             }
         };
-        match markup::read(text, *budget) {
+        match readings.read(text, *budget) {
             Ok(roots) => {
-                *budget -= roots.iter().map(|root| count(&root.element)).sum::<usize>().min(*budget);
-                folders.extend(roots.into_iter().map(|root| Folder {
-                    name: root.element.name,
-                    text: root.text.into(),
-                    content: Ok(root.element),
+                let mut elements = 0;
+                folders.extend(roots.map(|root| {
+                    elements += count(&root.element);
+                    Folder { name: root.element.name, text: root.text.into(), content: Ok(root.element) }
                 }));
+                *budget -= elements.min(*budget);
             }
             Err(error) => {
                 folders.push(Folder { name: guess_name(text), text: text.into(), content: Err(error.into()) });

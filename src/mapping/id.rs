@@ -28,8 +28,16 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Appends bytes as lower-case hex digits.
 pub fn push_hex(text: &mut String, bytes: &[u8]) {
-    let digit = |half: u8| char::from(if half < 10 { b'0' + half } else { b'a' + half - 10 });
-    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)]));
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    text.reserve(bytes.len() * 2);
+    for bytes in bytes.chunks(32) {
+        let mut digits = [[0; 2]; 32];
+        for (to, byte) in digits.iter_mut().zip(bytes) {
+            *to = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xF)]];
+        }
+        let digits = digits.as_flattened().get(..bytes.len() * 2).unwrap_or_default();
+        text.push_str(std::str::from_utf8(digits).unwrap_or_default());
+    }
 }
 
 /// Hex digits, either case, as bytes; none for an odd number of digits or anything else among them.

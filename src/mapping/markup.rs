@@ -15,7 +15,7 @@ pub struct Element<'a> {
     /// Its name, prefix included.
     pub name: &'a str,
     /// Attributes in order, unescaped.
-    pub attributes: Vec<(&'a str, Cow<'a, str>)>,
+    pub attributes: Attributes<'a>,
     /// The text directly inside, unescaped, blanks kept.
     pub text: Cow<'a, str>,
     /// The elements directly inside, in order.
@@ -25,7 +25,7 @@ pub struct Element<'a> {
 impl<'a> Element<'a> {
     /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(n, _)| *n == name).map(|(_, value)| value.as_ref())
+        self.attributes.get(name)
     }
 
     /// The first child of this name.
@@ -35,9 +35,82 @@ impl<'a> Element<'a> {
 
     /// Whether `xsi:nil` says that the value is null; the prefix is never declared, so any prefix will do.
     pub fn is_nil(&self) -> bool {
-        self.attributes
-            .iter()
-            .any(|(name, value)| name.rsplit(':').next() == Some("nil") && matches!(value.trim(), "true" | "1"))
+        match &self.attributes {
+            Attributes::None | Attributes::Dt(_) => false,
+            Attributes::Many(all) => all
+                .iter()
+                .any(|(name, value)| name.rsplit(':').next() == Some("nil") && matches!(value.trim(), "true" | "1")),
+        }
+    }
+}
+
+/// Attributes in order. Nearly all elements have none, or a `dt` alone, which takes no memory of its own.
+#[derive(Clone, Debug, Default, Eq)]
+pub enum Attributes<'a> {
+    /// None.
+    #[default]
+    None,
+    /// `dt`, and its value.
+    Dt(&'a str),
+    /// Names and values.
+    Many(Vec<(&'a str, Cow<'a, str>)>),
+}
+
+impl<'a> Attributes<'a> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Dt(_) => 1,
+            Self::Many(all) => all.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&'a str, &str)> {
+        let (dt, many) = match self {
+            Self::None => (None, None),
+            Self::Dt(value) => (Some(("dt", *value)), None),
+            Self::Many(all) => (None, Some(all)),
+        };
+        dt.into_iter().chain(many.into_iter().flatten().map(|(name, value)| (*name, value.as_ref())))
+    }
+
+    /// The value of the first of this name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        match self {
+            Self::Dt(value) => (name == "dt").then_some(*value),
+            _ => self.iter().find(|(known, _)| *known == name).map(|(_, value)| value),
+        }
+    }
+
+    /// The same, to be kept beyond these; of the text that it was read from, wherever that says it as it is.
+    pub fn copied(&self, name: &str) -> Option<Cow<'a, str>> {
+        match self {
+            Self::None => None,
+            Self::Dt(value) => (name == "dt").then_some(Cow::Borrowed(*value)),
+            Self::Many(all) => all.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone()),
+        }
+    }
+
+    fn push(&mut self, name: &'a str, value: Cow<'a, str>) {
+        match (&mut *self, value) {
+            (Self::None, Cow::Borrowed(value)) if name == "dt" => *self = Self::Dt(value),
+            (Self::None, value) => *self = Self::Many(vec![(name, value)]), // room for one: few have more
+            (Self::Dt(dt), value) => *self = Self::Many(vec![("dt", Cow::Borrowed(*dt)), (name, value)]),
+            (Self::Many(all), value) => all.push((name, value)),
+        }
+    }
+}
+
+impl PartialEq for Attributes<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
     }
 }
 
@@ -72,6 +145,29 @@ pub fn read(text: &str, max_elements: usize) -> Result<Vec<Root<'_>>, Unreadable
     let mut reader = Reader::of(text);
     reader.read(max_elements)?;
     Ok(reader.done)
+}
+
+/// Reads many texts, one after the other, in the same memory.
+#[derive(Default)]
+pub(super) struct Readings<'a> {
+    open: Vec<Element<'a>>,
+    done: Vec<Root<'a>>,
+}
+
+impl<'a> Readings<'a> {
+    /// As [`read`].
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub(super) fn read(&mut self, text: &'a str, max_elements: usize) -> Result<std::vec::Drain<'_, Root<'a>>, Unreadable> {
+        self.open.clear();
+        self.done.clear();
+        let (open, done) = (std::mem::take(&mut self.open), std::mem::take(&mut self.done));
+        let mut reader = Reader { open, done, ..Reader::of(text) };
+        let read = reader.read(max_elements);
+        (self.open, self.done) = (reader.open, reader.done);
+        read.map(|()| self.done.drain(..))
+    }
 }
 
 /// The one root of this text without the elements directly inside it, which are given to `see` one by one and not kept: there may
@@ -207,11 +303,13 @@ impl<'a> Reader<'a, '_> {
             see(element);
             return;
         }
+        let depth = self.open.len();
         match self.open.last_mut() {
             Some(parent) => {
-                // A folder has more than a few; not for each of very many folders.
-                if parent.children.is_empty() && self.done.len() < 8 {
-                    parent.children.reserve(8);
+                // As many as there is room for in the text, if all are as long as the first; not for each of very many folders.
+                if parent.children.is_empty() && depth == 1 && self.done.len() < 8 {
+                    let (length, left) = (self.at - self.child_at, self.text.len() - self.at);
+                    parent.children.reserve((1 + left / length.max(16)).min(11));
                 }
                 parent.children.push(element);
             }
@@ -257,11 +355,10 @@ impl<'a> Reader<'a, '_> {
             }
             let attribute = tag.plain_attribute().or_else(|| tag.attribute());
             let attribute = attribute.ok_or(self.error("a tag that cannot be read"))?;
-            match element.attributes.len() {
-                0 => element.attributes = vec![attribute], // room for one: few have more
-                16.. => return Err(self.error("too many attributes")),
-                _ => element.attributes.push(attribute),
+            if element.attributes.len() >= 16 {
+                return Err(self.error("too many attributes"));
             }
+            element.attributes.push(attribute.0, attribute.1);
         }
         self.open.push(element);
         Ok(())

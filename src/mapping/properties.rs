@@ -44,7 +44,10 @@ impl Values {
     fn find(&self, name: &str) -> Result<usize, usize> {
         match self.few.last() {
             Some((last, _)) if last.as_ref() < name => Err(self.few.len()),
-            _ => self.few.binary_search_by(|(known, _)| known.as_ref().cmp(name)),
+            // Most differ in the first letter.
+            _ => self.few.binary_search_by(|(known, _)| {
+                known.as_bytes().first().cmp(&name.as_bytes().first()).then_with(|| known.as_ref().cmp(name))
+            }),
         }
     }
 

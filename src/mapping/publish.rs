@@ -24,7 +24,7 @@ use crate::message::{Envelope, FieldValue, Header};
 
 use super::back;
 use super::body::{Mcd, body};
-use super::descriptor::{Group, set_description, set_fields};
+use super::descriptor::{Group, set_descriptor};
 use super::folders::{self, Folder};
 use super::groups::{self, MAX_NAME};
 use super::markup::Element;
@@ -103,8 +103,7 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
     if let Some(name) = payload.foreign {
         to.note(format!("{name} and everything behind it is published as it is"));
     }
-    set_description(&payload.described(envelope), &mut to);
-    set_fields(envelope, &mut to);
+    set_descriptor(&payload.described(envelope), Some(envelope), &mut to);
     set_names(envelope, &routed.destination, policy, &mut to);
     set_headers(&payload, &mut to);
     let texts = folders::texts(payload.headers);
@@ -130,7 +129,7 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
         priority,
         expires_at_ms,
         message_id,
-        correlation_id: jms.correlation_id.or_else(|| id::optional_text(&md.correl_id)),
+        correlation_id: jms.correlation_id.map(str::to_owned).or_else(|| id::optional_text(&md.correl_id)),
         reply_to: reply_to.or(said_reply),
         message_type: mcd.jms_type(),
         group_id,
@@ -217,32 +216,31 @@ fn set_headers(payload: &Payload<'_>, to: &mut Properties) {
 
 /// What the `jms` folder says (wire reference, observed, O).
 #[derive(Debug, Default)]
-struct Jms {
+struct Jms<'a> {
     /// Cid.
-    correlation_id: Option<String>,
+    correlation_id: Option<&'a str>,
     /// Tms: outer none, not said; inner none, 0: the application wanted no time stamp.
     timestamp_ms: Option<Option<i64>>,
     /// Gid.
-    group_id: Option<String>,
+    group_id: Option<&'a str>,
     /// Seq.
     group_sequence: Option<i32>,
     /// Dst, Rto, Exp.
-    destination: Option<String>,
-    reply_to: Option<String>,
+    destination: Option<&'a str>,
+    reply_to: Option<&'a str>,
     expires: Option<i64>,
     /// Pri, Dlv.
     priority: Option<i32>,
     delivery: Option<i32>,
 }
 
-impl Jms {
-    fn read(folders: &[Folder<'_>]) -> Self {
+impl<'a> Jms<'a> {
+    fn read(folders: &'a [Folder<'_>]) -> Self {
         let Some(root) = folders.iter().filter(|f| f.name == "jms").find_map(|f| f.content.as_ref().ok()) else {
             return Self::default();
         };
-        let child = |name: &str| root.child(name).map(|e| e.text.as_ref()).filter(|text| !text.is_empty());
-        let text = |name: &str| child(name).map(str::to_owned);
-        let number = |name: &str| child(name).and_then(|text| text.trim().parse::<i64>().ok());
+        let text = |name: &str| root.child(name).map(|e| e.text.as_ref()).filter(|text| !text.is_empty());
+        let number = |name: &str| text(name).and_then(|text| text.trim().parse::<i64>().ok());
         let int = |name: &str| number(name).and_then(|n| i32::try_from(n).ok());
         Self {
             correlation_id: text("Cid"),
@@ -259,13 +257,13 @@ impl Jms {
 }
 
 /// What the `jms` folder says beyond, or against, the descriptor; the descriptor decides, the rest is kept.
-fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
+fn keep_jms(envelope: &Envelope, jms: &Jms<'_>, to: &mut Properties) {
     let coding = envelope.coding;
     let queue = envelope.xqh.as_ref().map(|xqh| xqh.remote_q_name.as_text(coding)).unwrap_or_default();
-    if let Some(text) = jms.destination.as_ref().filter(|text| text.strip_prefix("queue:///") != Some(queue.as_ref())) {
+    if let Some(text) = jms.destination.filter(|text| text.strip_prefix("queue:///") != Some(queue.as_ref())) {
         to.set_text("MQFERRY_Dst", text);
     }
-    to.set_text("MQFERRY_Rto", jms.reply_to.as_deref().unwrap_or_default());
+    to.set_text("MQFERRY_Rto", jms.reply_to.unwrap_or_default());
     if let Some(at) = jms.expires.filter(|_| envelope.md.expiry < 0) {
         to.set("MQFERRY_Exp", Value::Long(at));
         to.note("the jms folder has an expiry and the descriptor has none: it does not expire, see MQFERRY_Exp");
@@ -288,20 +286,20 @@ fn keep_jms(envelope: &Envelope, jms: &Jms, to: &mut Properties) {
 /// long as it stands for the descriptor's bytes.
 fn group(
     envelope: &Envelope,
-    jms: &Jms,
+    jms: &Jms<'_>,
     policy: &Policy,
     close: GroupClose,
     to: &mut Properties,
 ) -> (Option<String>, Option<i32>) {
     let group = Group::of(envelope);
     if !group.is_in {
-        to.set_text("MQFERRY_jms_Gid", jms.group_id.as_deref().unwrap_or_default()); // a group of the folder's alone
-        return (jms.group_id.clone(), jms.group_sequence);
+        to.set_text("MQFERRY_jms_Gid", jms.group_id.unwrap_or_default()); // a group of the folder's alone
+        return (jms.group_id.map(str::to_owned), jms.group_sequence);
     }
     let stands_for =
         |text: &str| id::bytes_of_text(text).unwrap_or_else(|| digest::derived_id(&policy.broker, text)) == group.id;
-    let id = match &jms.group_id {
-        Some(text) if stands_for(text) => text.clone(),
+    let id = match jms.group_id {
+        Some(text) if stands_for(text) => text.to_owned(),
         Some(text) => {
             to.set_text("MQFERRY_jms_Gid", text);
             to.note(format!("group {text:?} in the jms folder is not GroupId: the descriptor decides"));
@@ -365,7 +363,7 @@ fn is_persistent(envelope: &Envelope, to: &mut Properties) -> bool {
 fn reply_to(
     envelope: &Envelope,
     policy: &Policy,
-    jms: &Jms,
+    jms: &Jms<'_>,
     to: &mut Properties,
 ) -> Result<Option<Destination>, Unmappable> {
     let coding = envelope.coding;
@@ -395,7 +393,7 @@ fn reply_to(
 /// Properties of the application, other folders, and folders of which something would be lost.
 fn set_folders(folders: &[Folder<'_>], to: &mut Properties) {
     let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
+    let (mut jms_seen, mut mcd_seen) = (false, false);
     for folder in folders {
         let keep = match (folder.name, &folder.content) {
             (name, Err(error)) => {
@@ -403,11 +401,12 @@ fn set_folders(folders: &[Folder<'_>], to: &mut Properties) {
                 true
             }
             ("usr", Ok(root)) => !set_usr(root, to),
-            ("jms", Ok(root)) => !set_rest("jms", root, &seen, to),
-            ("mcd", Ok(root)) => !set_rest("mcd", root, &seen, to),
+            ("jms", Ok(root)) => !set_rest("jms", root, jms_seen, to),
+            ("mcd", Ok(root)) => !set_rest("mcd", root, mcd_seen, to),
             (_, Ok(_)) => true,
         };
-        seen.insert(folder.name);
+        jms_seen |= folder.name == "jms";
+        mcd_seen |= folder.name == "mcd";
         if keep {
             let name = if folder.name.len() <= MAX_NAME { folder.name } else { folders::UNNAMED };
             let number = kept.entry(name).and_modify(|n| *n += 1).or_insert(1);
@@ -448,7 +447,7 @@ fn set_usr(root: &Element<'_>, to: &mut Properties) -> bool {
 
 /// Sets one property of a `usr` folder; false where that loses something.
 fn set_property(name: String, element: &Element<'_>, to: &mut Properties) -> bool {
-    let mut whole = !element.attributes.iter().any(|(name, _)| *name != "dt" && !name.ends_with("nil"));
+    let mut whole = !element.attributes.iter().any(|(name, _)| name != "dt" && !name.ends_with("nil"));
     let value = typed::value(element).unwrap_or_else(|misfit| {
         to.note(format!("property {misfit}: a string now, and folder usr is kept as it is, too"));
         whole = false;
@@ -462,21 +461,37 @@ fn set_property(name: String, element: &Element<'_>, to: &mut Properties) -> boo
 }
 
 /// Sets what a `jms` or `mcd` folder has beyond the elements that the mapping knows; false where the folder must be kept.
-fn set_rest(folder: &str, root: &Element<'_>, seen: &BTreeSet<&str>, to: &mut Properties) -> bool {
-    if seen.contains(folder) {
+fn set_rest(folder: &str, root: &Element<'_>, seen: bool, to: &mut Properties) -> bool {
+    if seen {
         to.note(format!("folder {folder} occurs twice: the first counts, the other is kept as it is"));
         return false;
     }
     let known: &[&str] = if folder == "jms" { &back::JMS } else { &back::MCD };
     let mut whole = root.attributes.is_empty() && root.text.trim().is_empty();
     let mut names = BTreeSet::new();
+    let mut known_seen = 0_u32;
     for element in &root.children {
-        let first = names.insert(element.name);
+        let place = known.iter().position(|known| *known == element.name);
+        let first = match place {
+            Some(place) => {
+                let bit = 1 << place;
+                let first = known_seen & bit == 0;
+                known_seen |= bit;
+                first
+            }
+            None => names.insert(element.name),
+        };
+        match place {
+            _ if !first => {
+                whole = false;
+                continue;
+            }
+            Some(_) => continue,
+            None => {}
+        }
         let value =
             typed::value(element).ok().filter(|_| element.children.is_empty() && element.name.len() <= MAX_NAME);
         match value {
-            _ if !first => whole = false,
-            _ if known.contains(&element.name) => {}
             Some(value) => {
                 let name = super::properties::escape_beyond_bmp(element.name);
                 to.set(format!("MQFERRY_{folder}_{name}"), value);

@@ -89,15 +89,20 @@ pub(super) struct RawHeaders {
 }
 
 impl RawHeaders {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(28 + self.headers.bytes.len());
-        out.extend(self.headers.encoding.to_be_bytes());
-        out.extend(self.headers.ccsid.to_be_bytes());
-        out.extend(self.expires_at_ms.to_be_bytes());
-        let format = self.headers.format.as_bytes();
+    /// What [`Self::read`] reads: what the descriptor says of the headers, the headers as they lie, and the expiry.
+    pub(super) fn bytes_of(
+        (encoding, ccsid, format): (i32, i32, &str),
+        headers: &[u8],
+        expires_at_ms: i64,
+    ) -> Vec<u8> {
+        let mut out = Vec::with_capacity(28 + headers.len());
+        out.extend(encoding.to_be_bytes());
+        out.extend(ccsid.to_be_bytes());
+        out.extend(expires_at_ms.to_be_bytes());
+        let format = format.as_bytes();
         out.push(u8::try_from(format.len()).unwrap_or(0));
         out.extend(format);
-        out.extend(&self.headers.bytes);
+        out.extend(headers);
         out
     }
 
@@ -105,7 +110,7 @@ impl RawHeaders {
         let mut cursor = Cursor(bytes);
         let (encoding, ccsid, expires_at_ms) = (cursor.i32()?, cursor.i32()?, cursor.i64()?);
         let length = usize::from(cursor.u8()?);
-        let format = String::from_utf8(cursor.take(length)?.to_vec()).ok()?;
+        let format = String::from_utf8(cursor.take(length)?.to_vec()).ok()?.into();
         Some(Self { headers: Headers { encoding, ccsid, format, bytes: cursor.0.to_vec() }, expires_at_ms })
     }
 }

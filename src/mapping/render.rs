@@ -79,10 +79,22 @@ pub(super) fn text_of(out: &mut String, value: &Value, place: Place) {
             out.push(if *v { '1' } else { '0' });
             Ok(())
         }
-        Value::Byte(v) => write!(out, "{v}"),
-        Value::Short(v) => write!(out, "{v}"),
-        Value::Int(v) => write!(out, "{v}"),
-        Value::Long(v) => write!(out, "{v}"),
+        Value::Byte(v) => {
+            push_number(out, i64::from(*v));
+            Ok(())
+        }
+        Value::Short(v) => {
+            push_number(out, i64::from(*v));
+            Ok(())
+        }
+        Value::Int(v) => {
+            push_number(out, i64::from(*v));
+            Ok(())
+        }
+        Value::Long(v) => {
+            push_number(out, *v);
+            Ok(())
+        }
         Value::Float(v) if has_exponent(f64::from(*v)) => {
             let (shortest, one_more) = (format!("{v:e}"), format!("{v:.1e}"));
             let same = one_more.parse::<f32>().is_ok_and(|back| back == *v);
@@ -111,6 +123,24 @@ pub(super) fn text_of(out: &mut String, value: &Value, place: Place) {
             Ok(())
         }
     };
+}
+
+/// Appends a number's digits, as `Display` would, which is slower.
+pub(super) fn push_number(out: &mut String, number: i64) {
+    let (mut digits, mut rest, mut length) = ([0; 20], number.unsigned_abs(), 0);
+    for to in digits.iter_mut().rev() {
+        *to = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        length += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        out.push('-');
+    }
+    let digits = digits.get(digits.len() - length..).unwrap_or_default();
+    out.push_str(std::str::from_utf8(digits).unwrap_or_default());
 }
 
 /// Whether Java's `toString` writes a number with an exponent: not from 0.001 up to ten million.
@@ -156,12 +186,14 @@ pub fn escape(out: &mut String, text: &str, place: Place) {
 ///
 /// [`restore_name`] undoes it, and nothing but it: it leaves alone what this would not have written.
 pub fn element_name(name: &str) -> Cow<'_, str> {
+    if is_plain_name(name) { Cow::Borrowed(name) } else { escaped(name, fits_element_name) }
+}
+
+/// Whether a name is of those that are themselves and no group's: letters of ASCII, digits and underscores.
+pub(super) fn is_plain_name(name: &str) -> bool {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    let starts_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if starts_plain && name.bytes().all(is_plain) && !has_escapes(name) {
-        return Cow::Borrowed(name);
-    }
-    escaped(name, fits_element_name)
+    let starts_plain = name.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_');
+    starts_plain && name.bytes().all(is_plain) && !has_escapes(name)
 }
 
 /// A name with `_xHHHH_` for each character that does not fit (the second argument: whether it is the first), and for the underscore
@@ -204,7 +236,7 @@ pub(super) fn restored(written: &str, escape: impl Fn(&str) -> Cow<'_, str>) -> 
 
 /// Whether there is an `_x` in a name.
 fn has_escapes(name: &str) -> bool {
-    name.as_bytes().windows(2).any(|pair| pair == b"_x")
+    name.as_bytes().contains(&b'_') && name.as_bytes().windows(2).any(|pair| pair == b"_x")
 }
 
 fn unescaped(written: &str) -> String {

@@ -93,11 +93,14 @@ impl<const N: usize> Chars<N> {
     /// As [`Self::text`], without a copy where the bytes are the text.
     pub fn as_text(&self, coding: Coding) -> Cow<'_, str> {
         let blank = coding.blank();
-        if self.0.iter().all(|byte| *byte == blank) {
+        if self.0 == [blank; N] || self.0 == [0; N] {
             return Cow::Borrowed("");
         }
         let end = self.0.iter().rposition(|byte| *byte != 0 && *byte != blank).map_or(0, |last| last + 1);
         let used = self.0.get(..end).unwrap_or_default();
+        if let (1208, Ok(text), true) = (coding.ccsid(), std::str::from_utf8(used), used.is_ascii()) {
+            return Cow::Borrowed(text);
+        }
         match codepage::decode(coding.ccsid(), used) {
             Ok(text) => text,
             Err(_) if coding.ccsid() == 1208 => String::from_utf8_lossy(used),
@@ -115,6 +118,13 @@ impl<const N: usize> Chars<N> {
     /// NULs. Meant for formats and eye-catchers, whose alphabet is not always the announced one.
     pub fn is(&self, text: &str) -> bool {
         let wanted = text.trim_end().as_bytes();
+        // The last letter tells most of them apart.
+        if let (Some(letter), Some(byte)) = (wanted.last(), wanted.len().checked_sub(1).and_then(|at| self.0.get(at)))
+            && *byte != *letter
+            && *byte != ebcdic(*letter)
+        {
+            return false;
+        }
         let holds = |blank: u8, letter: fn(u8) -> u8| {
             self.0.iter().enumerate().all(|(at, byte)| match wanted.get(at) {
                 Some(wanted) => *byte == letter(*wanted),

@@ -35,4 +35,4 @@ pub use header::{Header, Placed};
 pub use headers::{Dh, Dlh, Mde, Rmh};
 pub use put_time::{millis_of_put_time, put_time_of_millis};
 pub use record::FieldValue;
-pub use rfh2::{Rfh, Rfh2};
+pub use rfh2::{FolderTexts, Rfh, Rfh2};

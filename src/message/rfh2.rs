@@ -58,6 +58,66 @@ pub struct Rfh2 {
     pub folders: Vec<Bytes>,
 }
 
+/// Folders of an MQRFH2 in the making: UTF-8 text (NameValueCCSID 1208), one folder behind the other in one piece of memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FolderTexts {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl FolderTexts {
+    /// None yet.
+    pub fn new() -> Self {
+        Self { text: String::with_capacity(768), ends: Vec::with_capacity(4) }
+    }
+
+    /// One more folder, as `write` appends it; none where it appends nothing. Padded with blanks to a multiple of 4.
+    pub fn add(&mut self, write: impl FnOnce(&mut String)) {
+        let start = self.text.len();
+        write(&mut self.text);
+        let length = self.text.len() - start;
+        for _ in length..length.next_multiple_of(4) {
+            self.text.push(' ');
+        }
+        if length > 0 {
+            self.ends.push(self.text.len());
+        }
+    }
+
+    /// The folders with their padding.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.text.as_bytes().get(start..*end).unwrap_or_default())
+    }
+
+    /// Appends the bytes of an MQRFH2 that has these folders, and says this of what follows it.
+    pub fn encode_to(&self, out: &mut Vec<u8>, coding: Coding, next: Description) {
+        let Description { encoding, ccsid, format } = next;
+        let length = Rfh2::FIXED + self.text.len() + 4 * self.ends.len();
+        out.reserve(length);
+        record::write_start(out, coding, EYE, 2);
+        length_i32(length).write(out, coding.byte_order);
+        Fixed { encoding, coded_char_set_id: ccsid, format, flags: 0 }.write(out, coding.byte_order);
+        1208.write(out, coding.byte_order);
+        for folder in self.iter() {
+            length_i32(folder.len()).write(out, coding.byte_order);
+            out.extend_from_slice(folder);
+        }
+    }
+
+    /// The MQRFH2 that has these folders, and says this of what follows it.
+    pub fn header(&self, next: Description) -> Rfh2 {
+        Rfh2 {
+            encoding: next.encoding,
+            coded_char_set_id: next.ccsid,
+            format: next.format,
+            flags: 0,
+            name_value_ccsid: 1208,
+            folders: self.iter().map(Bytes::copy_from_slice).collect(),
+        }
+    }
+}
+
 impl Rfh {
     /// Length in bytes of what comes before NameValueString.
     pub const FIXED: usize = 32;

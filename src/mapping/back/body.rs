@@ -1,5 +1,7 @@
 //! A publication's body as bytes in the character set that they had, or that the route gives (mapping rules, section 3).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::codepage::{self, Newline};
@@ -12,19 +14,19 @@ use super::view::View;
 
 /// What the last header, or the descriptor, says of the body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::mapping) struct Described {
+pub(in crate::mapping) struct Described<'a> {
     /// Encoding.
     pub(in crate::mapping) encoding: i32,
     /// CCSID.
     pub(in crate::mapping) ccsid: i32,
     /// Format, without blanks.
-    pub(in crate::mapping) format: String,
+    pub(in crate::mapping) format: Cow<'a, str>,
 }
 
 /// Encoding, CCSID and format of the body: those that it came with, or the route's.
 ///
 /// The charset's name says which CCSID is meant only where the number does not lead to that name: then the application changed it.
-pub(super) fn described(view: &mut View<'_>, treatment: &Treatment) -> Described {
+pub(super) fn described<'a>(view: &mut View<'a>, treatment: &Treatment) -> Described<'a> {
     let encoding = view.int("JMS_IBM_Encoding").or_else(|| view.int("JMS_IBM_MQMD_Encoding"));
     let number = view.int("MQFERRY_CCSID").or_else(|| view.int("JMS_IBM_MQMD_CodedCharSetId"));
     let ccsid = match (number, view.text("JMS_IBM_Character_Set")) {
@@ -39,17 +41,17 @@ pub(super) fn described(view: &mut View<'_>, treatment: &Treatment) -> Described
         (number, None) => number.unwrap_or(treatment.ccsid),
     };
     let format = match view.text("JMS_IBM_Format") {
-        Some(format) => format.trim_end().to_owned(),
+        Some(format) => format.trim_end(),
         None => match view.publication.body {
-            Body::Text(_) | Body::Map(_) | Body::Stream(_) => format::STRING.to_owned(),
-            Body::Bytes(_) | Body::Object(_) | Body::Empty => format::NONE.to_owned(),
+            Body::Text(_) | Body::Map(_) | Body::Stream(_) => format::STRING,
+            Body::Bytes(_) | Body::Object(_) | Body::Empty => format::NONE,
         },
     };
-    Described { encoding: encoding.unwrap_or(treatment.encoding), ccsid, format }
+    Described { encoding: encoding.unwrap_or(treatment.encoding), ccsid, format: format.into() }
 }
 
 /// The text of a body that has one; of a map and a stream the XML that IBM's client writes.
-pub(in crate::mapping) fn text<'a>(view: &View<'a>) -> Option<std::borrow::Cow<'a, str>> {
+pub(in crate::mapping) fn text<'a>(view: &View<'a>) -> Option<Cow<'a, str>> {
     match &view.publication.body {
         Body::Text(text) if text.is_empty() && is_null_text(view) => None,
         Body::Text(text) => Some(text.as_str().into()),
@@ -73,7 +75,7 @@ pub(super) fn plain_bytes(view: &View<'_>) -> Bytes {
 /// Where the CCSID lacks a character or is not known, and the route does not say that another may stand for it.
 pub(super) fn encoded(
     text: &str,
-    described: &mut Described,
+    described: &mut Described<'_>,
     treatment: &Treatment,
     notes: &mut Vec<String>,
 ) -> Result<Vec<u8>, Unmappable> {
@@ -105,7 +107,7 @@ pub(super) fn encoded(
 /// `～` and `－` of Windows become those of JIS. IBM's client does the same without a word, and a policy that refused them would refuse
 /// every other Japanese address: they are approximations, which a person should know of. NEL, which EBCDIC tables write as
 /// LF, is none of these.
-pub(super) fn stand_ins(text: &str, encoded: &[u8], described: &Described) -> Option<String> {
+pub(super) fn stand_ins(text: &str, encoded: &[u8], described: &Described<'_>) -> Option<String> {
     let Described { ccsid, encoding, .. } = *described;
     if text.is_ascii() || matches!(ccsid, 1200 | 1202 | 1208 | 13488 | 17584) {
         return None;
@@ -140,7 +142,7 @@ mod tests {
     use super::*;
 
     fn judged(ccsid: i32, text: &str) -> Option<String> {
-        let mut described = Described { encoding: 273, ccsid, format: "MQSTR".to_owned() };
+        let mut described = Described { encoding: 273, ccsid, format: "MQSTR".into() };
         let encoded = encoded(text, &mut described, &Treatment::default(), &mut Vec::new()).unwrap();
         stand_ins(text, &encoded, &described)
     }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 
 use crate::codepage::{self, Newline};
 use crate::message::constants::format;
-use crate::message::{Chars, Coding, Description, Dlh, Envelope, Header, MdV2, Mde, Rfh, Rfh2};
+use crate::message::{Chars, Coding, Description, Dlh, Envelope, FolderTexts, Header, MdV2, Mde, Rfh, Rfh2};
 use crate::wire::ByteOrder;
 
 use super::super::folders::{self, Folder};
@@ -19,7 +19,7 @@ use super::super::{Rfh2Mode, Value};
 use super::Context;
 use super::body::Described;
 use super::descriptor::comes_back;
-use super::jms::{jms_folder, mcd_folder};
+use super::jms::{fresh_jms_folder, jms_folder, mcd_folder};
 use super::kept::KeptFolders;
 use super::rewrite::Template;
 use super::usr::{self, Application};
@@ -33,7 +33,7 @@ pub(in crate::mapping) struct Headers {
     /// MQMD.CodedCharSetId.
     pub(in crate::mapping) ccsid: i32,
     /// MQMD.Format, without blanks.
-    pub(in crate::mapping) format: String,
+    pub(in crate::mapping) format: Cow<'static, str>,
     /// Their bytes.
     pub(in crate::mapping) bytes: Vec<u8>,
 }
@@ -55,7 +55,7 @@ pub(super) fn needs_rfh2(view: &View<'_>) -> bool {
 }
 
 /// Headers made afresh.
-pub(super) fn fresh(view: &View<'_>, context: &Context<'_>, v2: &MdV2, body: &Described, mode: Rfh2Mode) -> Headers {
+pub(super) fn fresh(view: &View<'_>, context: &Context<'_>, v2: &MdV2, body: &Described<'_>, mode: Rfh2Mode) -> Headers {
     let coding = coding_of_headers(view);
     let mut chain: Vec<Header> = Vec::new();
     if *v2 != MdV2::default() {
@@ -68,11 +68,9 @@ pub(super) fn fresh(view: &View<'_>, context: &Context<'_>, v2: &MdV2, body: &De
         Rfh2Mode::Always => true,
         Rfh2Mode::IfNeeded => needs_rfh2(view),
     };
-    if wants_rfh2 {
-        chain.push(Header::Rfh2(Box::new(fresh_rfh2(view, context))));
-    }
+    let rfh2 = wants_rfh2.then(|| fresh_rfh2(view, context));
     let outer = (view.int("JMS_IBM_MQMD_Encoding").unwrap_or(coding.encoding()), coding.ccsid());
-    link(chain, outer, body, coding)
+    link(chain, rfh2.as_ref(), outer, body, coding)
 }
 
 /// The coding of headers made afresh: the descriptor's, as the message came with it, where names can be written in it.
@@ -81,21 +79,39 @@ fn coding_of_headers(view: &View<'_>) -> Coding {
     Coding::described(encoding, view.int("JMS_IBM_MQMD_CodedCharSetId").unwrap_or(1208))
 }
 
-/// Writes headers one behind the other, each saying what follows it.
-fn link(mut chain: Vec<Header>, (encoding, ccsid): (i32, i32), body: &Described, coding: Coding) -> Headers {
-    let formats: Vec<&str> =
-        chain.iter().skip(1).map(|next| -> &str { format_of(next) }).chain([body.format.as_str()]).collect();
-    let count = chain.len();
-    for (at, (header, format)) in chain.iter_mut().zip(&formats).enumerate() {
-        let (encoding, ccsid) = if at + 1 == count { (body.encoding, body.ccsid) } else { (encoding, ccsid) };
-        describe(header, Description { encoding, ccsid, format: Chars::from_text_cut(format, coding) });
+/// Writes headers one behind the other, each saying what follows it, an MQRFH2 of these folders behind the others.
+fn link(
+    mut chain: Vec<Header>,
+    rfh2: Option<&FolderTexts>,
+    (encoding, ccsid): (i32, i32),
+    body: &Described<'_>,
+    coding: Coding,
+) -> Headers {
+    let rfh2_format = rfh2.map(|_| format::RF_HEADER_2);
+    let Some(first) = chain.first().map(format_of).or(rfh2_format) else {
+        let format = body.format.to_string().into();
+        return Headers { encoding: body.encoding, ccsid: body.ccsid, format, bytes: Vec::new() };
+    };
+    let of_body = || Description {
+        encoding: body.encoding,
+        ccsid: body.ccsid,
+        format: Chars::from_text_cut(&body.format, coding),
+    };
+    let mut bytes = Vec::new();
+    for at in 0..chain.len() {
+        let next = match chain.get(at + 1).map(format_of).or(rfh2_format) {
+            Some(format) => Description { encoding, ccsid, format: Chars::from_text_cut(format, coding) },
+            None => of_body(),
+        };
+        if let Some(header) = chain.get_mut(at) {
+            describe(header, next);
+            header.encode_to(&mut bytes, coding);
+        }
     }
-    let mut bytes = Vec::with_capacity(if chain.is_empty() { 0 } else { 1000 });
-    chain.iter().for_each(|header| header.encode_to(&mut bytes, coding));
-    match chain.first() {
-        Some(first) => Headers { encoding, ccsid, format: format_of(first).to_owned(), bytes },
-        None => Headers { encoding: body.encoding, ccsid: body.ccsid, format: body.format.clone(), bytes },
+    if let Some(folders) = rfh2 {
+        folders.encode_to(&mut bytes, coding, of_body());
     }
+    Headers { encoding, ccsid, format: first.into(), bytes }
 }
 
 /// The format that announces a header.
@@ -162,40 +178,50 @@ fn rfh(view: &View<'_>, coding: Coding) -> Option<Rfh> {
     Some(Rfh { encoding: 0, coded_char_set_id: 0, format: Chars::default(), flags, name_value_string })
 }
 
-/// One MQRFH2 in UTF-8: mcd, jms, usr, then folders that were kept as text.
-fn fresh_rfh2(view: &View<'_>, context: &Context<'_>) -> Rfh2 {
+/// The folders of one MQRFH2 in UTF-8: mcd, jms, usr, then those that were kept as text.
+fn fresh_rfh2(view: &View<'_>, context: &Context<'_>) -> FolderTexts {
+    let mut folders = FolderTexts::new();
+    if !view.has_under("MQFERRY_RFH2_") {
+        folders.add(|out| mcd_folder(out, None, view, context));
+        folders.add(|out| fresh_jms_folder(out, view, context));
+        folders.add(|out| fresh_usr(out, view));
+        return folders;
+    }
     let (mcd, jms) = (view.our_text("MQFERRY_RFH2_mcd"), view.our_text("MQFERRY_RFH2_jms"));
     let usr = view.our_text("MQFERRY_RFH2_usr");
-    let template = |text: &'_ Option<Cow<'_, str>>| text.as_deref().and_then(Template::read).is_some();
-    let mut texts = Vec::new();
-    texts.push(mcd_folder(mcd.as_deref().and_then(Template::read).as_ref(), view, context));
-    texts.extend(jms_folder(jms.as_deref().and_then(Template::read).as_ref(), view, context));
-    texts.extend(match usr.as_deref().and_then(Template::read) {
+    let mcd = mcd.as_deref().and_then(Template::read);
+    let jms = jms.as_deref().and_then(Template::read);
+    let usr = usr.as_deref().and_then(Template::read);
+    folders.add(|out| mcd_folder(out, mcd.as_ref(), view, context));
+    folders.add(|out| match &jms {
+        Some(template) => out.push_str(&jms_folder(template, view, context).unwrap_or_default()),
+        None => fresh_jms_folder(out, view, context),
+    });
+    folders.add(|out| match &usr {
         Some(template) => {
-            let claimed = usr::claimed(&template);
-            usr::changed(&template, view, &mut BTreeSet::new(), &others(view, &claimed))
+            let claimed = usr::claimed(template);
+            let changed = usr::changed(template, view, &mut BTreeSet::new(), &others(view, &claimed));
+            out.push_str(&changed.unwrap_or_default());
         }
-        None => usr::fresh(view.application.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))),
+        None => fresh_usr(out, view),
     });
     let was_used = |name: &str| match name {
-        "mcd" => template(&mcd),
-        "jms" => template(&jms),
-        "usr" => template(&usr),
+        "mcd" => mcd.is_some(),
+        "jms" => jms.is_some(),
+        "usr" => usr.is_some(),
         _ => false,
     };
-    let rest = view.ours_under("MQFERRY_RFH2_").filter(|(name, _)| !was_used(name));
-    texts.extend(rest.filter_map(|(_, value)| match value.as_ref() {
-        Value::String(text) if text.trim_start().starts_with('<') => Some(text.clone()),
-        _ => None,
-    }));
-    Rfh2 {
-        encoding: 0,
-        coded_char_set_id: 0,
-        format: Chars::default(),
-        flags: 0,
-        name_value_ccsid: 1208,
-        folders: texts.iter().map(|text| Rfh2::folder_bytes(text)).collect(),
+    for (_, value) in view.ours_under("MQFERRY_RFH2_").filter(|(name, _)| !was_used(name)) {
+        match value.as_ref() {
+            Value::String(text) if text.trim_start().starts_with('<') => folders.add(|out| out.push_str(text)),
+            _ => {}
+        }
     }
+    folders
+}
+
+fn fresh_usr(out: &mut String, view: &View<'_>) {
+    usr::fresh(out, view.application.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
 }
 
 /// Properties of the application whose names are not among these.
@@ -209,7 +235,7 @@ pub(super) fn changed(
     view: &View<'_>,
     context: &Context<'_>,
     v2: &MdV2,
-    body: &Described,
+    body: &Described<'_>,
     original: &Headers,
 ) -> Option<Headers> {
     let format = Chars::from_text_cut(&original.format, Coding::default());
@@ -255,7 +281,6 @@ pub(super) fn changed(
         chain.insert(0, (header, Coding::described(announced.encoding, announced.ccsid)));
     }
     if last_rfh2.is_none() && needs_rfh2(view) {
-        let mut header = Header::Rfh2(Box::new(fresh_rfh2(view, context)));
         let own = Description {
             encoding: coding.encoding(),
             ccsid: coding.ccsid(),
@@ -267,11 +292,10 @@ pub(super) fn changed(
         }
         let format = Chars::from_text_cut(&body.format, coding);
         let says = Description { encoding: body.encoding, ccsid: body.ccsid, format };
-        describe(&mut header, says);
-        chain.push((header, coding));
+        chain.push((Header::Rfh2(Box::new(fresh_rfh2(view, context).header(says))), coding));
     }
     let was = &envelope.body;
-    if (was.encoding, was.ccsid, was.format.as_str()) != (body.encoding, body.ccsid, body.format.as_str()) {
+    if (was.encoding, was.ccsid, was.format.as_str()) != (body.encoding, body.ccsid, body.format.as_ref()) {
         let last_coding = chain.last().map_or_else(Coding::default, |(_, coding)| *coding);
         let format = Chars::from_text_cut(&body.format, last_coding);
         let says = Description { encoding: body.encoding, ccsid: body.ccsid, format };
@@ -283,8 +307,8 @@ pub(super) fn changed(
     let mut bytes = Vec::with_capacity(original.bytes.len() + 64);
     chain.iter().for_each(|(header, coding)| header.encode_to(&mut bytes, *coding));
     let format = match chain.first() {
-        Some((first, _)) => format_of(first).to_owned(),
-        None => body.format.clone(),
+        Some((first, _)) => format_of(first).into(),
+        None => body.format.to_string().into(),
     };
     Some(Headers { encoding: announced.encoding, ccsid: announced.ccsid, format, bytes })
 }
@@ -369,14 +393,21 @@ impl<'a> FolderState<'a> {
         }
         if is_last {
             let new = std::mem::take(&mut self.new);
-            let mut texts: Vec<_> =
-                usr::fresh(new.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))).into_iter().collect();
+            let mut usr = String::new();
+            usr::fresh(&mut usr, new.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
+            let mut texts: Vec<_> = Some(usr).filter(|usr| !usr.is_empty()).into_iter().collect();
             if !self.jms_seen {
                 let cid = view.publication.correlation_id.as_deref().is_some_and(|text| !comes_back(text));
-                texts.extend(jms_folder(None, view, context).filter(|_| cid));
+                if cid {
+                    let mut jms = String::new();
+                    fresh_jms_folder(&mut jms, view, context);
+                    texts.push(jms);
+                }
             }
             if !self.mcd_seen && view.publication.message_type.is_some() {
-                texts.push(mcd_folder(None, view, context));
+                let mut mcd = String::new();
+                mcd_folder(&mut mcd, None, view, context);
+                texts.push(mcd);
             }
             // Of these every property was judged by itself.
             let is_judged = |name: &str| matches!(name.split('_').next(), Some("usr" | "jms" | "mcd"));
@@ -399,11 +430,13 @@ impl<'a> FolderState<'a> {
             }
             ("jms", Some(template)) if !self.jms_seen => {
                 self.jms_seen = true;
-                jms_folder(Some(&template), view, context)
+                jms_folder(&template, view, context)
             }
             ("mcd", Some(template)) if !self.mcd_seen => {
                 self.mcd_seen = true;
-                Some(mcd_folder(Some(&template), view, context))
+                let mut mcd = String::new();
+                mcd_folder(&mut mcd, Some(&template), view, context);
+                Some(mcd)
             }
             _ => self.kept_folder(folder),
         }

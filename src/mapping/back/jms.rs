@@ -15,11 +15,11 @@ use super::view::View;
 use super::{Context, is_null_text};
 
 /// What the `mcd` folder must say.
-fn mcd(view: &View<'_>) -> Mcd {
+fn mcd<'a>(view: &View<'a>) -> Mcd<'a> {
     let publication = view.publication;
     let mut mcd = Mcd { null_text: is_null_text(view), ..Mcd::default() };
-    let class = view.class().into_owned();
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let class = view.class();
+    let some = |text: &'a str| (!text.is_empty()).then_some(Cow::Borrowed(text));
     match publication.message_type.as_deref().map(parts_of_type) {
         Some(Type::Parts { domain, set, kind, format }) => {
             mcd.domain = some(domain).or(Some(class));
@@ -68,10 +68,9 @@ pub(super) fn class_that_is_lost(view: &View<'_>) -> Option<String> {
     Some(format!("JMSType takes the place of the message class {class}, which is lost without an MQRFH2"))
 }
 
-/// The `mcd` folder: as it came where it still says what the publication says.
-pub(super) fn mcd_folder(template: Option<&Template<'_>>, view: &View<'_>, context: &Context<'_>) -> String {
+/// Appends the `mcd` folder: as it came where it still says what the publication says.
+pub(super) fn mcd_folder(out: &mut String, template: Option<&Template<'_>>, view: &View<'_>, context: &Context<'_>) {
     let wanted = mcd(view);
-    let extras: Vec<_> = view.ours_under("MQFERRY_mcd_").collect();
     if let Some(template) = template {
         let was = Mcd::of(&template.root);
         // Without a class the format decides, and text that could not be converted is published as bytes.
@@ -81,26 +80,26 @@ pub(super) fn mcd_folder(template: Option<&Template<'_>>, view: &View<'_>, conte
         };
         let same_domain = was.domain == wanted.domain || (was.domain.is_none() && by_format);
         let same_type = was.jms_type() == view.publication.message_type;
+        let extras: Vec<_> = view.ours_under("MQFERRY_mcd_").collect();
         if same_domain && same_type && was.null_text == wanted.null_text && has_all(&template.root, &MCD, &extras) {
-            return template.text().to_owned();
+            out.push_str(template.text());
+            return;
         }
     }
-    let mut out = String::with_capacity(64);
     out.push_str("<mcd>");
     for (name, text) in [("Msd", &wanted.domain), ("Set", &wanted.set), ("Type", &wanted.kind), ("Fmt", &wanted.format)]
     {
         if let Some(text) = text {
-            write_text(&mut out, name, text);
+            write_text(out, name, "", text);
         }
     }
     if wanted.null_text {
         out.push_str("<msgbody xsi:nil=\"true\"></msgbody>");
     }
-    for (name, value) in extras {
-        render::element(&mut out, name, &value, Place::Folder);
+    for (name, value) in view.ours_under("MQFERRY_mcd_") {
+        render::element(out, name, &value, Place::Folder);
     }
     out.push_str("</mcd>");
-    out
 }
 
 /// Elements of these folders that the mapping knows; others are properties.
@@ -119,88 +118,137 @@ fn has_all(root: &Element<'_>, known: &[&str], extras: &[(&str, Cow<'_, Value>)]
     others().all(held) && extras.iter().all(|(name, _)| names.contains(name))
 }
 
-fn write_text(out: &mut String, name: &str, text: &str) {
+/// Appends an element of text, which begins with `start`.
+fn write_text(out: &mut String, name: &str, start: &'static str, text: &str) {
     out.push('<');
     out.push_str(name);
     out.push('>');
+    out.push_str(start);
     render::escape(out, text, Place::Folder);
     out.push_str("</");
     out.push_str(name);
     out.push('>');
 }
 
-/// What the `jms` folder must say, element by element in IBM's order.
-fn jms<'a>(view: &View<'a>, context: &Context<'_>) -> Vec<(&'a str, Cow<'a, Value>)> {
+/// What an element of the `jms` folder says.
+enum Says<'a> {
+    Text(Cow<'a, str>),
+    Queue(&'a str),
+    Number(i64),
+    /// Of elements that the mapping does not know.
+    Value(Cow<'a, Value>),
+}
+
+/// What the address of a queue begins with.
+const QUEUE: &str = "queue:///";
+
+impl Says<'_> {
+    fn write(&self, out: &mut String, name: &str) {
+        match self {
+            Self::Text(text) => write_text(out, name, "", text),
+            Self::Queue(queue) => write_text(out, name, QUEUE, queue),
+            Self::Number(number) => {
+                out.push('<');
+                out.push_str(name);
+                out.push('>');
+                render::push_number(out, *number);
+                out.push_str("</");
+                out.push_str(name);
+                out.push('>');
+            }
+            Self::Value(value) => render::element(out, name, value, Place::Folder),
+        }
+    }
+
+    fn value(&self) -> Value {
+        match self {
+            Self::Text(text) => Value::String(text.to_string()),
+            Self::Queue(queue) => Value::String(format!("{QUEUE}{queue}")),
+            Self::Number(number) => Value::String(number.to_string()),
+            Self::Value(value) => value.clone().into_owned(),
+        }
+    }
+}
+
+/// Shows what the `jms` folder must say, element by element in IBM's order.
+fn jms<'a>(view: &View<'a>, context: &'a Context<'_>, mut see: impl FnMut(&'a str, Says<'a>)) {
     let publication = view.publication;
-    let string = |text: String| Some(Cow::Owned(Value::String(text)));
-    let number = |number: i64| string(number.to_string());
-    let said = |name: &str| view.int(name).and_then(|value| number(i64::from(value)));
-    let destination = match view.our_text("MQFERRY_Dst").filter(|_| !context.is_moved) {
-        Some(text) => text.into_owned(),
-        None => format!("queue:///{}", context.queue),
-    };
-    let priority = said("MQFERRY_jms_Pri")
-        .or_else(|| (publication.priority != 4).then(|| number(i64::from(publication.priority))).flatten());
-    let delivery = said("MQFERRY_jms_Dlv").or_else(|| number(if publication.persistent { 2 } else { 1 }));
-    let expires = match publication.expires_at_ms.filter(|at| *at != 0 && !context.is_nominal) {
-        Some(at) => number(at),
-        None => view.ours("MQFERRY_Exp").and_then(|exp| match exp.as_ref() {
-            Value::Long(at) => number(*at),
-            _ => None,
-        }),
-    };
+    let said = |name: &str| view.int(name).map(i64::from);
+    see(
+        "Dst",
+        match view.our_text("MQFERRY_Dst").filter(|_| !context.is_moved) {
+            Some(text) => Says::Text(text),
+            None => Says::Queue(context.queue),
+        },
+    );
+    if let Some(text) = reply_text(view, context) {
+        see("Rto", text);
+    }
     // Every JMS client stamps what it sends: that is PutDate and PutTime, and changes no folder that came with the message.
     let stamped = match view.ours("MQFERRY_Tms").as_deref() {
         Some(Value::Long(ms)) => *ms,
         _ if context.is_nominal => 0,
         _ => publication.timestamp_ms.unwrap_or(0),
     };
-    let group = view.our_text("MQFERRY_jms_Gid").map(Cow::into_owned).or_else(|| publication.group_id.clone());
+    see("Tms", Says::Number(stamped));
+    let expires = match publication.expires_at_ms.filter(|at| *at != 0 && !context.is_nominal) {
+        Some(at) => Some(at),
+        None => view.ours("MQFERRY_Exp").and_then(|exp| match exp.as_ref() {
+            Value::Long(at) => Some(*at),
+            _ => None,
+        }),
+    };
+    if let Some(at) = expires {
+        see("Exp", Says::Number(at));
+    }
+    if let Some(text) = &publication.correlation_id {
+        see("Cid", Says::Text(Cow::Borrowed(text)));
+    }
+    let differs = (publication.priority != 4).then(|| i64::from(publication.priority));
+    if let Some(priority) = said("MQFERRY_jms_Pri").or(differs) {
+        see("Pri", Says::Number(priority));
+    }
+    see("Dlv", Says::Number(said("MQFERRY_jms_Dlv").unwrap_or(if publication.persistent { 2 } else { 1 })));
+    let group = view.our_text("MQFERRY_jms_Gid").or(publication.group_id.as_deref().map(Cow::Borrowed));
+    let has_group = group.is_some() || publication.group_sequence.is_some();
+    if let Some(text) = group {
+        see("Gid", Says::Text(text));
+    }
     let sequence = said("MQFERRY_jms_Seq").or_else(|| {
         let number_in_group = publication.group_sequence.filter(|number| *number >= 1);
-        number_in_group.or_else(|| view.int("JMS_IBM_MQMD_MsgSeqNumber")).and_then(|n| number(i64::from(n)))
+        number_in_group.or_else(|| view.int("JMS_IBM_MQMD_MsgSeqNumber")).map(i64::from)
     });
-    let known = [
-        ("Dst", string(destination)),
-        ("Rto", reply_text(view, context).and_then(string)),
-        ("Tms", number(stamped)),
-        ("Exp", expires),
-        ("Cid", publication.correlation_id.clone().and_then(string)),
-        ("Pri", priority),
-        ("Dlv", delivery),
-        ("Gid", group.clone().and_then(string)),
-        ("Seq", sequence.filter(|_| group.is_some() || publication.group_sequence.is_some())),
-    ];
-    let mut all: Vec<_> = known.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    all.extend(view.ours_under("MQFERRY_jms_").filter(|(name, _)| !JMS.contains(name)));
-    all
+    if let Some(number) = sequence.filter(|_| has_group) {
+        see("Seq", Says::Number(number));
+    }
+    let others = view.ours_under("MQFERRY_jms_").filter(|(name, _)| !JMS.contains(name));
+    others.for_each(|(name, value)| see(name, Says::Value(value)));
 }
 
 /// `Rto`: as it came while the reply queue is, else as IBM's client would write it.
-fn reply_text(view: &View<'_>, context: &Context<'_>) -> Option<String> {
+fn reply_text<'a>(view: &View<'a>, context: &'a Context<'_>) -> Option<Says<'a>> {
     let came = view.our_text("MQFERRY_Rto").filter(|_| context.reply.is_unchanged);
     match (&view.publication.reply_to, came) {
-        (_, Some(text)) => Some(text.into_owned()),
-        (Some(topic @ Destination::Topic(_)), None) => Some(topic.to_string()),
+        (_, Some(text)) => Some(Says::Text(text)),
+        (Some(topic @ Destination::Topic(_)), None) => Some(Says::Text(topic.to_string().into())),
         _ if context.reply.queue.is_empty() => None,
         _ if context.reply.is_unchanged => None, // it had none
-        _ => Some(format!("queue:///{}", context.reply.queue)),
+        _ => Some(Says::Queue(&context.reply.queue)),
     }
 }
 
-/// The `jms` folder, as it came but for what changed.
-pub(super) fn jms_folder(template: Option<&Template<'_>>, view: &View<'_>, context: &Context<'_>) -> Option<String> {
-    let wanted = jms(view, context);
-    let Some(template) = template else {
-        let mut out = String::with_capacity(256);
-        out.push_str("<jms>");
-        for (name, value) in &wanted {
-            render::element(&mut out, name, value, Place::Folder);
-        }
-        out.push_str("</jms>");
-        return Some(out);
-    };
-    let by_name: HashMap<&str, &Value> = wanted.iter().map(|(name, value)| (*name, value.as_ref())).collect();
+/// Appends the `jms` folder made afresh.
+pub(super) fn fresh_jms_folder(out: &mut String, view: &View<'_>, context: &Context<'_>) {
+    out.push_str("<jms>");
+    jms(view, context, |name, says| says.write(out, name));
+    out.push_str("</jms>");
+}
+
+/// The `jms` folder, as it came but for what changed; none: nothing is left of it.
+pub(super) fn jms_folder(template: &Template<'_>, view: &View<'_>, context: &Context<'_>) -> Option<String> {
+    let mut wanted = Vec::new();
+    jms(view, context, |name, says| wanted.push((name, says.value())));
+    let by_name: HashMap<&str, &Value> = wanted.iter().map(|(name, value)| (*name, value)).collect();
     let now = |name: &str| by_name.get(name).copied();
     // What was not there is added only where no field of the descriptor says it.
     let names: HashSet<&str> = template.root.children.iter().map(|child| child.name).collect();

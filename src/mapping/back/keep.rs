@@ -13,7 +13,6 @@ use super::super::{Policy, Publication, Treatment};
 use super::address::ReplyTo;
 use super::body::{self, Described};
 use super::descriptor;
-use super::headers::Headers;
 use super::view::View;
 use super::{add_ours, digest_of_body, digest_of_headers, nominal_headers, nominal_queue};
 
@@ -57,7 +56,7 @@ fn headers_piece(
     policy: &Policy,
     envelope: &Envelope,
     payload: &Payload<'_>,
-    described: &Described,
+    described: &Described<'_>,
 ) -> Option<Piece> {
     let written = nominal_headers(view, &nominal_queue(view), reply, &policy.broker, described);
     let md = &envelope.md;
@@ -73,14 +72,12 @@ fn headers_piece(
     if same {
         return None;
     }
-    let format = format.into_owned();
-    let headers = Headers { encoding: md.encoding, ccsid: md.coded_char_set_id, format, bytes: lay.into() };
     let expires_at_ms = view.publication.expires_at_ms.unwrap_or(0);
-    let bytes = RawHeaders { headers, expires_at_ms }.to_bytes();
+    let bytes = RawHeaders::bytes_of((md.encoding, md.coded_char_set_id, &format), &lay, expires_at_ms);
     Some(Piece { name: raw::HEADERS, digest: digest_of_headers(&written), bytes })
 }
 
-fn body_piece(view: &View<'_>, envelope: &Envelope, payload: &Payload<'_>, described: &Described) -> Option<Piece> {
+fn body_piece(view: &View<'_>, envelope: &Envelope, payload: &Payload<'_>, described: &Described<'_>) -> Option<Piece> {
     let text = body::text(view)?;
     let stood = payload.bytes(envelope);
     // Without another copy of what may be large, where a look suffices.
@@ -98,7 +95,7 @@ fn body_piece(view: &View<'_>, envelope: &Envelope, payload: &Payload<'_>, descr
 }
 
 /// Whether these bytes are this text, so that they may stand for it.
-pub(super) fn decodes_to(bytes: &[u8], described: &Described, text: &str) -> bool {
+pub(super) fn decodes_to(bytes: &[u8], described: &Described<'_>, text: &str) -> bool {
     let order = ByteOrder::of_encoding(described.encoding);
     codepage::decode_with(described.ccsid, order, Newline::default(), bytes).is_ok_and(|decoded| decoded == text)
 }

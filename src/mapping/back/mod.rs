@@ -116,7 +116,7 @@ fn nominal_queue<'a>(view: &View<'a>) -> Cow<'a, str> {
 }
 
 /// What the headers would be with nothing but the publication to go by: the measure of whether it was changed.
-fn nominal_headers(view: &View<'_>, queue: &str, reply: &ReplyTo, broker: &str, body: &Described) -> Headers {
+fn nominal_headers(view: &View<'_>, queue: &str, reply: &ReplyTo, broker: &str, body: &Described<'_>) -> Headers {
     let context =
         Context { queue, is_moved: false, reply, format: &body.format, expires_as_before: true, is_nominal: true };
     headers::fresh(view, &context, &descriptor::v2(view, broker), body, Rfh2Mode::IfNeeded)
@@ -126,7 +126,7 @@ fn digest_of_headers(headers: &Headers) -> [u8; 8] {
     digest([&headers.encoding.to_be_bytes(), &headers.ccsid.to_be_bytes(), headers.format.as_bytes(), &headers.bytes])
 }
 
-fn digest_of_body(view: &View<'_>, described: &Described, text: &str) -> [u8; 8] {
+fn digest_of_body(view: &View<'_>, described: &Described<'_>, text: &str) -> [u8; 8] {
     let (encoding, ccsid) = (described.encoding.to_be_bytes(), described.ccsid.to_be_bytes());
     digest([view.class().as_bytes(), &encoding, &ccsid, text.as_bytes()])
 }
@@ -263,7 +263,7 @@ impl Raw {
 
 fn body_bytes(
     view: &mut View<'_>,
-    described: &mut Described,
+    described: &mut Described<'_>,
     treatment: &Treatment,
     raw: &mut Raw,
 ) -> Result<Bytes, Unmappable> {
@@ -297,7 +297,7 @@ fn all_headers(
     target: &Target,
     reply: &ReplyTo,
     broker: &str,
-    described: &Described,
+    described: &Described<'_>,
     raw: Option<(Piece, RawHeaders)>,
 ) -> Headers {
     let v2 = descriptor::v2(view, broker);

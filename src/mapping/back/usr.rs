@@ -16,16 +16,16 @@ pub(super) type Application<'a> = BTreeMap<Cow<'a, str>, Cow<'a, Value>>;
 /// Deepest nesting that a name's dots make.
 const MAX_PARTS: usize = 16;
 
-/// A folder of these properties; none without any.
-pub(super) fn fresh<'a>(properties: impl Iterator<Item = (&'a str, &'a Value)>) -> Option<String> {
-    let mut out = String::with_capacity(512);
+/// Appends a folder of these properties; nothing without any.
+pub(super) fn fresh<'a>(out: &mut String, properties: impl Iterator<Item = (&'a str, &'a Value)>) {
+    let start = out.len();
     out.push_str("<usr>");
-    write(&mut out, properties);
-    if out.len() == "<usr>".len() {
-        return None;
+    write(out, properties);
+    if out.len() == start + "<usr>".len() {
+        out.truncate(start);
+        return;
     }
     out.push_str("</usr>");
-    Some(out)
 }
 
 /// Appends properties in order of their names; a name's dots make elements in elements, as MQ's property names are read.
@@ -41,6 +41,10 @@ fn write<'a>(out: &mut String, properties: impl Iterator<Item = (&'a str, &'a Va
         }
     };
     for (name, value) in properties {
+        if open.is_empty() && render::is_plain_name(name) {
+            render::element(out, name, value, Place::Folder);
+            continue;
+        }
         let (groups, last) = match name.rsplit_once('.') {
             Some((groups, last)) if is_nested(name) => (groups, last),
             _ => ("", name),
