@@ -1,10 +1,9 @@
 //! Our AMQP target alone: messages and sync record, one commit a batch.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use mqferry::channel::record::{ChannelKey, MessageName, SyncRecord};
-use mqferry::mapping::{Body, Destination, Publication};
+use mqferry::mapping::{Body, Destination, PropertyMap, Publication};
 use mqferry::target::{AmqpTarget, BrokerAddress, Claim, Claimed, Limits, Outcome, Target, Unit};
 use mqferry::tls::ClientFiles;
 use mqferry::wire::Luwid;
@@ -69,7 +68,7 @@ fn publication(number: usize, size: usize) -> Publication {
         group_sequence: None,
         user_id: None,
         timestamp_ms: None,
-        properties: BTreeMap::new(),
+        properties: PropertyMap::new(),
         body: Body::Text(format!("{:<size$}", format!("message {number}"))),
     }
 }

@@ -159,7 +159,11 @@ impl<'a> Readings<'a> {
     ///
     /// # Errors
     /// As [`read`].
-    pub(super) fn read(&mut self, text: &'a str, max_elements: usize) -> Result<std::vec::Drain<'_, Root<'a>>, Unreadable> {
+    pub(super) fn read(
+        &mut self,
+        text: &'a str,
+        max_elements: usize,
+    ) -> Result<std::vec::Drain<'_, Root<'a>>, Unreadable> {
         self.open.clear();
         self.done.clear();
         let (open, done) = (std::mem::take(&mut self.open), std::mem::take(&mut self.done));

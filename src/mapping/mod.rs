@@ -17,6 +17,7 @@ mod names;
 pub mod nested;
 mod payload;
 pub mod properties;
+mod property_map;
 pub mod publication;
 mod publish;
 mod raw;
@@ -30,6 +31,7 @@ pub mod unmappable;
 
 pub use back::{MqMessage, Sending, to_mq};
 pub use dead_letter::{Original, dead_letter, undeliverable};
+pub use property_map::PropertyMap;
 pub use publication::{Body, Destination, Entry, Name, Publication, Value};
 pub use publish::{Mapped, map_to, publish, publish_as_bytes};
 pub use route::{

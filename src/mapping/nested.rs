@@ -1,12 +1,12 @@
 //! Maps and lists within properties and bodies, which JMS does not have and ActiveMQ allows: they travel as JSON text, and a property
 //! tells which (mapping rules, section 8).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::Value as Json;
 
 use super::properties::listed_name;
-use super::{Name, Value};
+use super::{PropertyMap, Value};
 
 /// Names of properties that are a map or a list, as JSON text; with blanks between.
 pub const PROPERTIES: &str = "MQFERRY_json";
@@ -16,7 +16,7 @@ pub const IN_BODY: &str = "MQFERRY_json_body";
 const DEEPEST: usize = 30;
 
 /// Lists these names under `marker`; none of them: nothing is set.
-pub fn mark<'a>(properties: &mut BTreeMap<Name, Value>, marker: &'static str, names: impl Iterator<Item = &'a str>) {
+pub fn mark<'a>(properties: &mut PropertyMap, marker: &'static str, names: impl Iterator<Item = &'a str>) {
     let names: Vec<_> = names.map(listed_name).collect();
     if !names.is_empty() {
         properties.insert(marker.into(), Value::String(names.join(" ")));
@@ -24,7 +24,7 @@ pub fn mark<'a>(properties: &mut BTreeMap<Name, Value>, marker: &'static str, na
 }
 
 /// The names listed under `marker`.
-pub fn marked(properties: &BTreeMap<Name, Value>, marker: &str) -> HashSet<String> {
+pub fn marked(properties: &PropertyMap, marker: &str) -> HashSet<String> {
     match properties.get(marker) {
         Some(Value::String(names)) => names.split(' ').map(str::to_owned).collect(),
         _ => HashSet::new(),
@@ -66,7 +66,7 @@ pub fn short_float(value: f32) -> Json {
 }
 
 /// What a person should know of a message of the broker's side that has such values.
-pub(super) fn note(properties: &BTreeMap<Name, Value>) -> impl Iterator<Item = String> {
+pub(super) fn note(properties: &PropertyMap) -> impl Iterator<Item = String> {
     let told = [(PROPERTIES, "properties"), (IN_BODY, "entries or items of the body")];
     told.into_iter().filter_map(|(marker, what)| match properties.get(marker) {
         Some(Value::String(names)) => {

@@ -12,7 +12,8 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::{Name, Value, id, nested};
+use super::property_map::order;
+use super::{Name, PropertyMap, Value, id, nested};
 
 /// Comes before a name from the application that cannot be used as it is.
 pub const ESCAPE: &str = "MQFERRY_P_";
@@ -43,11 +44,8 @@ impl Values {
     /// The place of a name among the few, or where it would be.
     fn find(&self, name: &str) -> Result<usize, usize> {
         match self.few.last() {
-            Some((last, _)) if last.as_ref() < name => Err(self.few.len()),
-            // Most differ in the first letter.
-            _ => self.few.binary_search_by(|(known, _)| {
-                known.as_bytes().first().cmp(&name.as_bytes().first()).then_with(|| known.as_ref().cmp(name))
-            }),
+            Some((last, _)) if order(last, name).is_lt() => Err(self.few.len()),
+            _ => self.few.binary_search_by(|(known, _)| order(known, name)),
         }
     }
 
@@ -73,7 +71,7 @@ impl Values {
             let Err(at) = self.find(&name) else { return Err(name) };
             let value = make(&name);
             if self.few.capacity() == 0 {
-                self.few.reserve(Self::FEW / 2);
+                self.few.reserve(Self::FEW - 16);
             }
             self.few.insert(at, (name, value));
             return Ok(());
@@ -87,12 +85,12 @@ impl Values {
         Ok(())
     }
 
-    fn into_map(mut self) -> BTreeMap<Name, Value> {
+    fn into_map(mut self) -> PropertyMap {
         if self.many.is_empty() {
-            return self.few.into_iter().collect();
+            return PropertyMap::of_sorted(self.few);
         }
         self.many.extend(self.few);
-        self.many
+        self.many.into()
     }
 }
 
@@ -214,7 +212,7 @@ impl Properties {
     }
 
     /// The properties with their markers, and the notes.
-    pub fn finish(mut self) -> (BTreeMap<Name, Value>, Vec<String>) {
+    pub fn finish(mut self) -> (PropertyMap, Vec<String>) {
         let mut values = self.values.into_map();
         for (marker, names) in [
             ("MQFERRY_bin", self.markers.bin),

@@ -1,11 +1,12 @@
 //! What the broker gets: one message in the broker's own terms, whatever protocol carries it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use bytes::Bytes;
+
+use super::PropertyMap;
 
 /// Name of a property: most are known beforehand, and need no copy.
 pub type Name = Cow<'static, str>;
@@ -39,7 +40,7 @@ pub struct Publication {
     /// JMSTimestamp: milliseconds since 1970 UTC.
     pub timestamp_ms: Option<i64>,
     /// Application properties; never of type bytes or char (mapping rules, section 8).
-    pub properties: BTreeMap<Name, Value>,
+    pub properties: PropertyMap,
     /// The body.
     pub body: Body,
 }

@@ -90,11 +90,7 @@ pub(super) struct RawHeaders {
 
 impl RawHeaders {
     /// What [`Self::read`] reads: what the descriptor says of the headers, the headers as they lie, and the expiry.
-    pub(super) fn bytes_of(
-        (encoding, ccsid, format): (i32, i32, &str),
-        headers: &[u8],
-        expires_at_ms: i64,
-    ) -> Vec<u8> {
+    pub(super) fn bytes_of((encoding, ccsid, format): (i32, i32, &str), headers: &[u8], expires_at_ms: i64) -> Vec<u8> {
         let mut out = Vec::with_capacity(28 + headers.len());
         out.extend(encoding.to_be_bytes());
         out.extend(ccsid.to_be_bytes());

@@ -3,7 +3,6 @@
 //! Absent is null. NaN and the infinities are strings, byte arrays base64, a char a string of one character (a lone surrogate,
 //! which JSON text cannot hold, its number).
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use base64::Engine;
@@ -104,11 +103,11 @@ pub fn from_json(json: &Json, now_ms: i64) -> Result<Publication, Misshapen> {
         let text = at.string()?;
         Destination::from_str(&text).map_err(|_| at.misshapen("queue://NAME or topic://NAME"))
     };
-    let mut properties = BTreeMap::new();
+    let mut properties = Vec::new();
     let all = at.key("properties");
     if !all.json.is_null() {
         for name in all.json.as_object().ok_or_else(|| all.misshapen("an object"))?.keys() {
-            properties.insert(name.clone().into(), all.key(name).typed()?);
+            properties.push((name.clone().into(), all.key(name).typed()?));
         }
     }
     Ok(Publication {
@@ -135,7 +134,7 @@ pub fn from_json(json: &Json, now_ms: i64) -> Result<Publication, Misshapen> {
             .optional(|v| v.integer().and_then(|n| i32::try_from(n).ok()), "an int")?,
         user_id: at.key("user_id").optional_string()?,
         timestamp_ms: at.key("timestamp_ms").optional(At::integer, "milliseconds since 1970")?,
-        properties,
+        properties: properties.into_iter().collect(),
         body: at.key("body").body()?,
     })
 }

@@ -1,11 +1,9 @@
 //! The rules from the broker to MQ, row by row: a publication of the broker's side changed in one way, and what must come of it.
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use mqferry::mapping::{
-    BadCorrelation, Body, BodyMode, ContextMode, Destination, Entry, MqMessage, Policy, Publication, Rfh2Mode, Route,
-    Sending, Treatment, Unencodable, Unmappable, Value, publish, to_mq,
+    BadCorrelation, Body, BodyMode, ContextMode, Destination, Entry, MqMessage, Policy, PropertyMap, Publication,
+    Rfh2Mode, Route, Sending, Treatment, Unencodable, Unmappable, Value, publish, to_mq,
 };
 use mqferry::message::{Chars, Coding, Envelope, Md};
 use mqferry::wire::ByteOrder;
@@ -27,7 +25,7 @@ pub(crate) fn plain() -> Publication {
         group_sequence: None,
         user_id: None,
         timestamp_ms: Some(1_769_862_896_780),
-        properties: BTreeMap::new(),
+        properties: PropertyMap::new(),
         body: Body::Text("text".into()),
     }
 }

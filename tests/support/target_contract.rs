@@ -6,12 +6,11 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 #![allow(clippy::disallowed_methods, reason = "real connections and stores run by the real clock")]
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 use mqferry::channel::record::{ChannelKey, MessageName, SyncRecord};
-use mqferry::mapping::{Body, Destination, Publication};
+use mqferry::mapping::{Body, Destination, PropertyMap, Publication};
 use mqferry::target::{Answers, Claim, Claimed, Outcome, Target, Unit};
 use mqferry::wire::Luwid;
 
@@ -93,7 +92,7 @@ pub(crate) fn publication(destination: &Destination, number: u32) -> Publication
         group_sequence: None,
         user_id: None,
         timestamp_ms: Some(1_034_148_883_000),
-        properties: BTreeMap::new(),
+        properties: PropertyMap::new(),
         body: Body::Text(text(number)),
     }
 }

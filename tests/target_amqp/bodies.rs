@@ -1,6 +1,5 @@
 //! What JMS applications see of a publication: every field and every kind of body, by both clients.
 
-use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mqferry::mapping::publication::{Entry, Value};
@@ -141,7 +140,7 @@ fn full(expires_at_ms: i64) -> Publication {
         group_sequence: Some(3),
         user_id: Some("fred".into()),
         timestamp_ms: Some(1_034_148_883_120),
-        properties: typed.into_iter().map(|(name, value)| (name.into(), value)).collect::<BTreeMap<_, _>>(),
+        properties: typed.into_iter().map(|(name, value)| (name.into(), value)).collect(),
         body: Body::Text("x".into()),
     }
 }

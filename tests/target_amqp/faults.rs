@@ -1,9 +1,8 @@
 //! What a broker can do to a running channel, and that each wait ends.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mqferry::mapping::{Body, Publication};
+use mqferry::mapping::{Body, PropertyMap, Publication};
 use mqferry::target::record::sync_queue;
 use mqferry::target::{Claim, Claimed, Outcome, Target, Unit};
 
@@ -15,7 +14,7 @@ use super::target_contract::{expected, key, luwid, publication, queue, record};
 
 fn bytes(name: &str, number: u32, length: usize) -> Publication {
     let body: Vec<u8> = (0..length).map(|place| (place * 31 + place / 251) as u8).collect();
-    Publication { body: Body::Bytes(body.into()), properties: BTreeMap::new(), ..publication(&queue(name), number) }
+    Publication { body: Body::Bytes(body.into()), properties: PropertyMap::new(), ..publication(&queue(name), number) }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,9 @@
 //! What a broker can do to a running channel, and that each wait ends.
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use mqferry::mapping::{Body, Publication};
+use mqferry::mapping::{Body, PropertyMap, Publication};
 use mqferry::target::record::sync_queue;
 use mqferry::target::{Claim, Outcome, Target, Unit};
 
@@ -18,7 +17,7 @@ const SOON: Duration = Duration::from_secs(30);
 
 fn bytes(name: &str, number: u32, length: usize) -> Publication {
     let body: Vec<u8> = (0..length).map(|place| (place * 31 + place / 251) as u8).collect();
-    Publication { body: Body::Bytes(body.into()), properties: BTreeMap::new(), ..publication(&queue(name), number) }
+    Publication { body: Body::Bytes(body.into()), properties: PropertyMap::new(), ..publication(&queue(name), number) }
 }
 
 async fn commit<C: Claim>(claim: &mut C, name: &str, batch: u32) {

@@ -55,7 +55,13 @@ pub(super) fn needs_rfh2(view: &View<'_>) -> bool {
 }
 
 /// Headers made afresh.
-pub(super) fn fresh(view: &View<'_>, context: &Context<'_>, v2: &MdV2, body: &Described<'_>, mode: Rfh2Mode) -> Headers {
+pub(super) fn fresh(
+    view: &View<'_>,
+    context: &Context<'_>,
+    v2: &MdV2,
+    body: &Described<'_>,
+    mode: Rfh2Mode,
+) -> Headers {
     let coding = coding_of_headers(view);
     let mut chain: Vec<Header> = Vec::new();
     if *v2 != MdV2::default() {

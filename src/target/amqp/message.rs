@@ -225,7 +225,7 @@ fn simple(name: &str, value: Value) -> Result<SimpleValue, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use crate::mapping::PropertyMap;
 
     use bytes::Bytes;
 
@@ -246,7 +246,7 @@ mod tests {
             group_sequence: Some(-1),
             user_id: Some("fred".into()),
             timestamp_ms: Some(1_034_148_883_000),
-            properties: BTreeMap::from([("n".into(), Value::Int(7)), ("z".into(), Value::Null)]),
+            properties: PropertyMap::from([("n".into(), Value::Int(7)), ("z".into(), Value::Null)]),
             body,
         }
     }
@@ -320,7 +320,7 @@ mod tests {
         assert!(to_amqp(publication(Body::Stream(vec![Value::String("\u{1F600}".into())]))).is_ok());
         assert!(refused(publication(Body::Stream(vec![Value::Bytes(Bytes::new())]))).contains("byte array"));
         let property =
-            |value| Publication { properties: BTreeMap::from([("p".into(), value)]), ..publication(Body::Empty) };
+            |value| Publication { properties: PropertyMap::from([("p".into(), value)]), ..publication(Body::Empty) };
         assert!(refused(property(Value::Bytes(Bytes::new()))).contains("property p is of type bytes"));
         assert!(refused(property(Value::Char(65))).contains("type char"));
     }

@@ -1,8 +1,6 @@
 //! An AMQP message of the broker's as a publication: what a JMS application, or an AMQP one, has sent, read as ActiveMQ's `jms`
 //! transformer writes it (mapping rules, sections 2, 3, 4, 8 and 10).
 
-use std::collections::BTreeMap;
-
 use bytes::Bytes;
 use fe2o3_amqp::types::messaging::annotations::{AnnotationKey, Annotations, OwnedKey};
 use fe2o3_amqp::types::messaging::{
@@ -12,7 +10,7 @@ use fe2o3_amqp::types::messaging::{
 use fe2o3_amqp::types::primitives::{Uuid, Value as AmqpItem};
 use serde_json::Value as Json;
 
-use crate::mapping::{Body, Destination, Entry, Name, Publication, Value, nested};
+use crate::mapping::{Body, Destination, Entry, PropertyMap, Publication, Value, nested};
 
 /// A message as the library hands it to us.
 pub(super) type Incoming = Message<AmqpBody<AmqpItem>>;
@@ -97,7 +95,7 @@ pub(super) fn from_amqp(message: Incoming, source: &Destination, now_ms: i64) ->
 
 /// What only AMQP knows, under the names that ActiveMQ gives it in JMS: whether it goes to MQ is for the route to say. What no
 /// property can be is JSON or its own description.
-fn set_amqps_own(properties: &mut BTreeMap<Name, Value>, sections: [(&str, Option<&Annotations>); 2]) {
+fn set_amqps_own(properties: &mut PropertyMap, sections: [(&str, Option<&Annotations>); 2]) {
     let mut nested: Vec<String> = Vec::new();
     for (prefix, section) in sections {
         for (key, item) in section.into_iter().flat_map(|section| section.iter()) {
@@ -169,7 +167,7 @@ fn uuid_text(uuid: &Uuid) -> String {
     [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
-fn properties(said: Option<ApplicationProperties>) -> Result<BTreeMap<Name, Value>, Unreadable> {
+fn properties(said: Option<ApplicationProperties>) -> Result<PropertyMap, Unreadable> {
     let all = said.map(|said| said.0).unwrap_or_default();
     all.into_iter()
         .map(|(name, value)| {
@@ -433,7 +431,7 @@ mod tests {
         assert_eq!((got.persistent, got.expires_at_ms), (true, Some(NOW + 500)));
         assert_eq!((got.group_sequence, got.user_id.as_deref(), got.timestamp_ms), (Some(-1), Some("fred"), Some(7)));
         assert_eq!(got.body, Body::Bytes(Bytes::from_static(b"ab")));
-        let kept = BTreeMap::from([("JMS_AMQP_ContentType".into(), Value::String("application/pdf".into()))]);
+        let kept = PropertyMap::from([("JMS_AMQP_ContentType".into(), Value::String("application/pdf".into()))]);
         assert_eq!(got.properties, kept);
     }
 

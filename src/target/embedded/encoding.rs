@@ -3,11 +3,9 @@
 //! Text and byte arrays are their length (four bytes) and themselves, so a body costs what it measures. An
 //! optional field is a byte 0, or a byte 1 and the field. Changing anything here needs a new [`VERSION`].
 
-use std::collections::BTreeMap;
-
 use bytes::{BufMut as _, Bytes};
 
-use crate::mapping::{Body, Destination, Entry, Name, Publication, Value};
+use crate::mapping::{Body, Destination, Entry, PropertyMap, Publication, Value};
 
 /// First byte of every stored publication.
 const VERSION: u8 = 1;
@@ -254,7 +252,7 @@ impl Reader<'_> {
         if self.boolean(what)? { read(self, what).map(Some) } else { Ok(None) }
     }
 
-    fn properties(&mut self) -> Result<BTreeMap<Name, Value>, Unreadable> {
+    fn properties(&mut self) -> Result<PropertyMap, Unreadable> {
         let count = self.u32("number of properties")?;
         (0..count).map(|_| Ok((self.text("property name")?.into(), self.value()?))).collect()
     }

@@ -1,17 +1,17 @@
 //! A publication as an OpenWire message, and back; what a JMS client sees is the same as over AMQP (mapping rules,
 //! sections 2, 3, 4 and 8).
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::{Value as Json, json};
 
 use super::codec::{
     Content, DecodeError, EncodeError, Message, MessageId, Primitive, PrimitiveMap, ProducerId, TransactionId,
 };
-use crate::mapping::Publication;
 use crate::mapping::id::hex;
 use crate::mapping::nested;
-use crate::mapping::publication::{Body, Entry, Name, Value};
+use crate::mapping::publication::{Body, Entry, Value};
+use crate::mapping::{PropertyMap, Publication};
 use crate::target::Refusal;
 
 /// See [`class`].
@@ -78,7 +78,7 @@ pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeErr
         .collect();
     let properties = properties.into_iter();
     let properties = properties.filter(|(name, _)| !of_class(name)).map(|(name, value)| (name.into(), property(value)));
-    let mut properties = properties.collect::<BTreeMap<_, _>>();
+    let mut properties = properties.collect::<PropertyMap>();
     nested::mark(&mut properties, nested::PROPERTIES, nested.iter().map(String::as_str));
     let said = message.body()?;
     let nested = nested_in(&said);
@@ -283,7 +283,7 @@ fn json(value: Primitive) -> Json {
     }
 }
 
-fn properties(properties: BTreeMap<Name, Value>) -> Result<PrimitiveMap, Refusal> {
+fn properties(properties: PropertyMap) -> Result<PrimitiveMap, Refusal> {
     let unfit = |name: &str, what: &str| Refusal {
         reason: Refusal::NOT_CONVERTED,
         text: format!(
@@ -320,7 +320,7 @@ mod tests {
             group_sequence: None,
             user_id: None,
             timestamp_ms: None,
-            properties: BTreeMap::new(),
+            properties: PropertyMap::new(),
             body,
         }
     }
@@ -344,13 +344,13 @@ mod tests {
         assert!(refused(map("a\0")).contains("NUL"));
         assert!(refused(publication(Body::Stream(vec![Value::Bytes(Bytes::new())]))).contains("byte array"));
         let property =
-            |value| Publication { properties: BTreeMap::from([("p".into(), value)]), ..publication(Body::Empty) };
+            |value| Publication { properties: PropertyMap::from([("p".into(), value)]), ..publication(Body::Empty) };
         assert!(refused(property(Value::Bytes(Bytes::new()))).contains("property p is of type bytes"));
         assert!(refused(property(Value::Char(65))).contains("type char"));
         let long = Publication { correlation_id: Some("x".repeat(70_000)), ..publication(Body::Empty) };
         // found when it is written: the message is made, and is too long for a frame's field
         assert!(made(long).is_ok());
-        let name = BTreeMap::from([("n".repeat(70_000).into(), Value::Null)]);
+        let name = PropertyMap::from([("n".repeat(70_000).into(), Value::Null)]);
         assert!(refused(Publication { properties: name, ..publication(Body::Empty) }).contains("map key"));
     }
 
@@ -390,7 +390,7 @@ mod tests {
         ]);
         assert_eq!((again.get("a b"), again.get("n")), (Some(&list), Some(&Primitive::String("[1]".into()))));
         // Streams hold none: theirs stay text. What is too deep for a reader does, too.
-        let properties = BTreeMap::from([("MQFERRY_json_body".into(), text("0"))]);
+        let properties = PropertyMap::from([("MQFERRY_json_body".into(), text("0"))]);
         let stream = super::tests::publication(Body::Stream(vec![text("[1]")]));
         let stream = Publication { properties: properties.clone(), ..stream };
         let Content::Stream(items) = made(stream).unwrap().body().unwrap() else { panic!("no stream") };
