@@ -9,6 +9,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::render::is_plain_byte;
+
 /// One element with what was inside it; of the text that it was read from, wherever that says it as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element<'a> {
@@ -397,7 +399,7 @@ impl<'a> Tag<'a> {
     /// The name of an element: up to a blank, `/` or `>`.
     fn name(&mut self) -> &'a str {
         let rest = self.rest();
-        let plain = rest.bytes().position(|b| !(b.is_ascii_alphanumeric() || b == b'_')).unwrap_or(rest.len());
+        let plain = rest.bytes().position(|b| !is_plain_byte(b)).unwrap_or(rest.len());
         match rest.as_bytes().get(plain) {
             Some(b'>' | b' ' | b'/') => {
                 self.at += plain;

@@ -380,7 +380,7 @@ pub(super) fn is_special(name: &str) -> bool {
 
 /// Whether the text has such characters; in UTF-8 they alone begin so.
 fn has_beyond_bmp(text: &str) -> bool {
-    text.bytes().fold(0, |most, byte| byte.max(most)) >= 0xF0
+    !text.is_ascii() && text.bytes().fold(0, |most, byte| byte.max(most)) >= 0xF0
 }
 
 fn is_beyond_bmp(c: char) -> bool {

@@ -98,7 +98,7 @@ impl PropertyMap {
 }
 
 /// Names and values in order.
-pub type Iter<'a> = std::iter::Map<std::slice::Iter<'a, (Name, Value)>, fn(&'a (Name, Value)) -> (&'a Name, &'a Value)>;
+type Iter<'a> = std::iter::Map<std::slice::Iter<'a, (Name, Value)>, fn(&'a (Name, Value)) -> (&'a Name, &'a Value)>;
 
 impl Index<&str> for PropertyMap {
     type Output = Value;

@@ -191,9 +191,21 @@ pub fn element_name(name: &str) -> Cow<'_, str> {
 
 /// Whether a name is of those that are themselves and no group's: letters of ASCII, digits and underscores.
 pub(super) fn is_plain_name(name: &str) -> bool {
-    let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     let starts_plain = name.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_');
-    starts_plain && name.bytes().all(is_plain) && !has_escapes(name)
+    starts_plain && name.bytes().all(is_plain_byte) && !has_escapes(name)
+}
+
+/// Whether it is a letter of ASCII, a digit or an underscore.
+pub(super) fn is_plain_byte(byte: u8) -> bool {
+    const PLAIN: [bool; 256] = {
+        let (mut plain, mut at) = ([false; 256], 0_u8);
+        while at < 128 {
+            plain[at as usize] = at.is_ascii_alphanumeric() || at == b'_';
+            at += 1;
+        }
+        plain
+    };
+    PLAIN[usize::from(byte)]
 }
 
 /// A name with `_xHHHH_` for each character that does not fit (the second argument: whether it is the first), and for the underscore

@@ -31,9 +31,12 @@ pub fn value(element: &Element<'_>) -> Result<Value, Misfit> {
     if element.is_nil() {
         return Ok(Value::Null);
     }
-    let (kind, text, number) = (kind(element), &element.text, element.text.trim());
+    let (kind, text) = (kind(element), &element.text);
+    if kind == "string" {
+        return Ok(Value::String(text.clone().into_owned()));
+    }
+    let number = text.trim();
     let value = match kind {
-        "string" => Some(Value::String(text.clone().into_owned())),
         "boolean" => match number {
             "1" | "true" => Some(Value::Boolean(true)),
             "0" | "false" => Some(Value::Boolean(false)),

@@ -96,9 +96,18 @@ impl<const N: usize> Chars<N> {
         if self.0 == [blank; N] || self.0 == [0; N] {
             return Cow::Borrowed("");
         }
-        let end = self.0.iter().rposition(|byte| *byte != 0 && *byte != blank).map_or(0, |last| last + 1);
-        let used = self.0.get(..end).unwrap_or_default();
-        if let (1208, Ok(text), true) = (coding.ccsid(), std::str::from_utf8(used), used.is_ascii()) {
+        let mut used: &[u8] = &self.0;
+        while let Some((rest, end)) = used.split_last_chunk::<8>()
+            && *end == [blank; 8]
+        {
+            used = rest;
+        }
+        while let [rest @ .., last] = used
+            && (*last == 0 || *last == blank)
+        {
+            used = rest;
+        }
+        if let (1208, true, Ok(text)) = (coding.ccsid(), used.is_ascii(), std::str::from_utf8(used)) {
             return Cow::Borrowed(text);
         }
         match codepage::decode(coding.ccsid(), used) {
@@ -117,14 +126,15 @@ impl<const N: usize> Chars<N> {
     /// Whether the field holds this text (letters, digits and blanks) in ASCII or EBCDIC, padded with blanks or
     /// NULs. Meant for formats and eye-catchers, whose alphabet is not always the announced one.
     pub fn is(&self, text: &str) -> bool {
-        let wanted = text.trim_end().as_bytes();
-        // The last letter tells most of them apart.
-        if let (Some(letter), Some(byte)) = (wanted.last(), wanted.len().checked_sub(1).and_then(|at| self.0.get(at)))
+        // The third letter tells most of IBM's formats apart.
+        if let (Some(letter), Some(byte)) = (text.as_bytes().get(2), self.0.get(2))
+            && *letter != b' '
             && *byte != *letter
             && *byte != ebcdic(*letter)
         {
             return false;
         }
+        let wanted = text.trim_end().as_bytes();
         let holds = |blank: u8, letter: fn(u8) -> u8| {
             self.0.iter().enumerate().all(|(at, byte)| match wanted.get(at) {
                 Some(wanted) => *byte == letter(*wanted),
