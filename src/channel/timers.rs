@@ -95,6 +95,9 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a sender waits for an answer where no heartbeats are agreed (ours).
 pub(crate) const ANSWER_WITHOUT_HEARTBEATS: Duration = Duration::from_secs(360);
+/// How long nothing is sent after a partner said that it has not the batch in doubt (ours): one that ends the channel after that
+/// answer does so meanwhile, between batches.
+pub(crate) const BACKED_OUT: Duration = Duration::from_secs(1);
 /// How long confirmed messages wait for the step of the next batch (ours).
 pub(crate) const RETIRE: Duration = Duration::from_secs(1);
 

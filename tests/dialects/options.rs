@@ -6,6 +6,11 @@ use mqferry::partner::{
 };
 use mqferry::wire::{Alphabet, ByteOrder};
 
+use crate::rows::{Axis, Impossible, Phase, Table, axis};
+
+/// All options of a sender.
+pub(crate) const SENDERS: Table<Case> = Table { axes: AXES, impossible: IMPOSSIBLE, full: Phase::ALL };
+
 /// What is run: how the queue manager speaks, and what happens to it.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
@@ -38,54 +43,6 @@ impl Default for Case {
     }
 }
 
-/// A part of a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// What every phase is crossed with.
-    Throughout,
-    Handshake,
-    Transfer,
-    Confirm,
-    Resync,
-    Close,
-}
-
-impl Phase {
-    pub(crate) const ALL: &[Self] =
-        &[Self::Throughout, Self::Handshake, Self::Transfer, Self::Confirm, Self::Resync, Self::Close];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Throughout => "throughout",
-            Self::Handshake => "handshake",
-            Self::Transfer => "transfer",
-            Self::Confirm => "confirm",
-            Self::Resync => "resync",
-            Self::Close => "close, and habits",
-        }
-    }
-}
-
-/// One value of an option.
-pub(crate) type Value = (&'static str, fn(&mut Case));
-
-/// One option.
-pub(crate) struct Axis {
-    pub(crate) phase: Phase,
-    pub(crate) name: &'static str,
-    pub(crate) values: &'static [Value],
-}
-
-/// Values that no run has together.
-pub(crate) struct Impossible {
-    pub(crate) together: &'static [(&'static str, &'static str)],
-    pub(crate) why: &'static str,
-}
-
-const fn axis(phase: Phase, name: &'static str, values: &'static [Value]) -> Axis {
-    Axis { phase, name, values }
-}
-
 fn dies(case: &mut Case, step: Step, after: u32) {
     case.death = Some(Death { step, after, abort: false });
 }
@@ -93,7 +50,7 @@ fn dies(case: &mut Case, step: Step, after: u32) {
 /// The message that asks for the second batch's confirmation is the sixth, or the request stands alone.
 const SECOND_BATCH: u32 = 1;
 
-pub(crate) const AXES: &[Axis] = &[
+const AXES: &[Axis<Case>] = &[
     axis(
         Phase::Throughout,
         "byte order",
@@ -369,7 +326,7 @@ const AT_EACH_START: (&str, &str) = ("the question is put", "at each start");
 const AT_EACH_BUT_THE_FIRST: (&str, &str) = ("the question is put", "at each start but the first");
 const BY_HEARTBEAT: (&str, &str) = ("confirm request", "HEARTBEAT");
 
-pub(crate) const IMPOSSIBLE: &[Impossible] = &[
+const IMPOSSIBLE: &[Impossible] = &[
     Impossible { together: &[NEVER, REQUEST_LOST], why: NO_COPY },
     Impossible { together: &[NEVER, REQUEST_LOST_RECUT], why: NO_COPY },
     Impossible { together: &[NEVER, ("what happens", "an answer is lost")], why: NO_COPY },

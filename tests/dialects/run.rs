@@ -19,7 +19,7 @@ use mqferry::wire::name::Name;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
-use crate::options::{AXES, Case};
+use crate::options::{Case, SENDERS};
 use crate::rows::Row;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -109,16 +109,12 @@ async fn some(rows: &[Row]) -> Vec<(Row, String)> {
 }
 
 /// A folder in memory where there is one: each run writes files that nobody needs after it.
-fn memory_folder() -> TempDir {
+pub(crate) fn memory_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
 fn case(row: &Row) -> Case {
-    let mut case = Case::default();
-    for (axis, &value) in AXES.iter().zip(row) {
-        (axis.values[value].1)(&mut case);
-    }
-    case
+    SENDERS.case(row)
 }
 
 fn channel(number: usize) -> String {

@@ -348,7 +348,9 @@ async fn strike(lane: &mut Lane) {
 
 /// What a gateway that was replaced held, and what it has to say now, goes to a broker that has given it up.
 pub(crate) async fn wake_replaced(lane: &Lane) {
-    if let Some(replaced) = lane.replaced.as_ref().filter(|_| lane.run.victim != Victim::Gateway) {
+    // One that calls, and had done all before it stood still, is not replaced: the other has no need of the lease.
+    let needless = lane.run.sends && !lane.gateway.said().contains("channel is running");
+    if let Some(replaced) = lane.replaced.as_ref().filter(|_| lane.run.victim != Victim::Gateway && !needless) {
         let relay = &lane.brokers[0];
         // One that calls would take the lease again, and leave the channel when it likes.
         relay.set_refusing(lane.run.sends);

@@ -96,12 +96,16 @@ impl Channel {
                 }
                 Work::Idle => {
                     let nothing = self.next.is_none() && self.empty;
-                    if self.owes() && (self.stop.is_some() || nothing || self.aside.len() >= self.batchsz()) {
+                    let now = self.backed_out || self.stop.is_some() || nothing || self.aside.len() >= self.batchsz();
+                    if self.owes() && now {
                         self.retire(line, Work::Idle);
                         return None;
                     }
                     if let Some(code) = self.stop {
                         return Some(Done { code });
+                    }
+                    if self.rests_until > line.now {
+                        return None;
                     }
                     let Some(held) = self.pull() else {
                         self.want(line);

@@ -76,6 +76,12 @@ pub(super) struct Channel {
     pub(super) record: SendRecord,
     /// The messages that the record had in doubt at the start, until it is known what became of them.
     unresolved: Vec<Token>,
+    /// The partner said that it has nothing of the batch in doubt. That is written, and a moment passes, before anything is
+    /// sent again: a partner that ends the channel after such an answer would else be asked about each batch anew, and take
+    /// none.
+    pub(super) backed_out: bool,
+    /// Until when nothing is sent.
+    pub(super) rests_until: Duration,
     pub(super) luwids: Luwids,
     /// Waits for a step that retires it.
     pub(super) confirmed: Option<Confirmed>,
@@ -141,6 +147,8 @@ impl Channel {
             settled: record.sequence,
             record,
             unresolved: in_doubt,
+            backed_out: false,
+            rests_until: Duration::ZERO,
             confirmed: None,
             aside: Vec::new(),
             next: None,
@@ -226,7 +234,11 @@ impl Channel {
         let tokens = std::mem::take(&mut self.unresolved);
         match how {
             Resolution::Commit => self.confirm(line, doubt.luwid, doubt.sequence, tokens),
-            Resolution::Backout => self.careful = self.careful_after_backout,
+            Resolution::Backout => {
+                self.backed_out = true;
+                self.rests_until = line.now + timers::BACKED_OUT;
+                self.careful = self.careful_after_backout;
+            }
         }
         let (luwid, sequence, messages) = (doubt.luwid, doubt.sequence, doubt.messages);
         line.out(Output::Resolved(Resolved { how, luwid, sequence, messages, by_operator }));
@@ -292,6 +304,9 @@ impl Channel {
             line.timers.set(Timer::Retire, confirmed.at + timers::RETIRE);
         }
         if idle {
+            if self.rests_until > line.now {
+                line.timers.set(Timer::BatchInterval, self.rests_until);
+            }
             let seconds = |seconds: u32| Duration::from_secs(u64::from(seconds));
             let interval = u32::try_from(self.agreed.heartbeat_interval).unwrap_or(0);
             if interval > 0 && !self.beat {

@@ -100,8 +100,14 @@ impl SenderMca {
         if matches!(self.state, State::Over) || self.gone() {
             return;
         }
+        let mut why = error.to_string();
+        if let State::Running(channel) = &self.state
+            && matches!(channel.work, Work::Asking(Some(_)) | Work::Confirming(_))
+        {
+            why.push_str(&format!("; it came {}", describe(&channel.work)));
+        }
         self.line.refuse(&Status::new(error.code));
-        self.end(disorderly(Some(error.code), error.to_string()));
+        self.end(disorderly(Some(error.code), why));
     }
 
     /// Whether the partner has been given up already.

@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::channel::{Channel, Origin, Work};
 use super::resync::{Answer, Verdict, judge};
 use super::{Line, Output, SenderMca, State, disorderly};
-use crate::channel::dialect::{ConfirmLuwid, ConfirmRequest, ConfirmRequestSegment};
+use crate::channel::dialect::{ConfirmLuwid, ConfirmRequest, ConfirmRequestSegment, ResyncNumber};
 use crate::channel::line::orderly;
 use crate::channel::sequence::following;
 use crate::channel::{PartnerError, Stopped};
@@ -163,7 +163,18 @@ impl Channel {
                 self.work = Work::Idle;
                 Ok(None)
             }
-            Work::Confirming(batch) if ok => self.confirm_heard(line, batch, segment),
+            Work::Confirming(batch) if ok => {
+                let counts = self.definition.dialect.resync_number == ResyncNumber::Compared;
+                match status.values.first().filter(|&&number| counts && number != batch.sequence) {
+                    Some(number) => {
+                        let last = batch.sequence;
+                        self.work = Work::Confirming(batch);
+                        let why = format!("the partner confirms number {number}, not {last},");
+                        Ok(Some(disorderly(None, format!("{why} {}", describe(&self.work)))))
+                    }
+                    None => self.confirm_heard(line, batch, segment),
+                }
+            }
             Work::Confirming(batch) | Work::Open(batch) | Work::Probing(batch)
                 if !ok && refuses_batch(&status) && self.names(segment.tsh.luwid, &batch) =>
             {

@@ -140,16 +140,18 @@ pub fn judge(question: &Question, answer: &Answer) -> Verdict {
                 Verdict::Settled(Resolution::Backout)
             }
         }
-        Answer::Status { luwid, code, error, .. } => {
+        Answer::Status { luwid, code, value, error } => {
             let ok = code.is_none_or(|code| code == StatusCode::OK) && !error;
-            if ok && luwid == doubt {
+            let agrees_with = |last: i32| !counts || value.is_none_or(|value| value == last);
+            if ok && luwid == doubt && agrees_with(question.doubt.sequence) {
                 Verdict::Settled(Resolution::Commit)
-            } else if ok && !luwid.is_zero() && luwid == question.last {
+            } else if ok && !luwid.is_zero() && luwid == question.last && agrees_with(question.last_number) {
                 Verdict::Settled(Resolution::Backout)
             } else {
                 let code = code.unwrap_or(StatusCode::OK);
                 let flag = if error { ", ERROR" } else { "" };
-                doubtful(format!("answers {code}{flag} with LUWID {luwid}"))
+                let told = value.map_or_else(String::new, |value| format!(", number {value},"));
+                doubtful(format!("answers {code}{flag}{told} with LUWID {luwid}"))
             }
         }
     }

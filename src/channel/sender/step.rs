@@ -143,7 +143,7 @@ impl SenderMca {
         let State::Running(channel) = &mut self.state else { return };
         channel.record = record;
         channel.confirmed = None;
-        channel.retire_due = false;
+        (channel.retire_due, channel.backed_out) = (false, false);
         channel.aside.drain(..aside.min(channel.aside.len()));
         // The target was busy, not the partner silent.
         channel.heard = self.line.now;

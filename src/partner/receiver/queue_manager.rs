@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
@@ -107,6 +107,7 @@ impl Receiver {
                 accepted = listener.accept() => {
                     let what = || "accepting callers".to_owned();
                     let (stream, _) = accepted.map_err(|source| PartnerError::Network { what: what(), source })?;
+                    let _ = stream.set_nodelay(true);
                     connections.spawn(called(Arc::clone(&self.shared), stream));
                 }
                 Some(ended) = connections.join_next() => match ended {
@@ -119,6 +120,11 @@ impl Receiver {
                 _ = stopping.wait_for(|stop| *stop), if !stops => stops = true,
             }
         }
+    }
+
+    /// RCVR: takes one caller, on a connection of any kind, until it ends.
+    pub async fn take<S: AsyncRead + AsyncWrite>(&self, stream: S) -> Result<(), PartnerError> {
+        called(Arc::clone(&self.shared), stream).await
     }
 
     /// RQSTR: calls a server, and takes what it sends on that connection until it ends it.
@@ -159,8 +165,7 @@ impl Drop for Alive<'_> {
 }
 
 /// One caller, from its first segment to its last.
-async fn called(shared: Arc<Shared>, stream: TcpStream) -> Result<(), PartnerError> {
-    let _ = stream.set_nodelay(true);
+async fn called<S: AsyncRead + AsyncWrite>(shared: Arc<Shared>, stream: S) -> Result<(), PartnerError> {
     let mut conversation = Conversation::new(stream, Capture::open(shared.options.capture.as_deref())?);
     let outcome = match greet(&shared, &mut conversation).await {
         Ok((agreed, claim)) => run(&shared, &mut conversation, agreed, claim).await,

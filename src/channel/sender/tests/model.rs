@@ -109,6 +109,7 @@ impl World {
         let mut untaken: VecDeque<_> =
             self.store.queue.iter().filter(|message| !doubtful.contains(message)).copied().collect();
         let (mut wanted, mut told, mut ending) = (false, false, false);
+        let mut now = Duration::ZERO;
         self.receiver.open.clear();
         loop {
             if let Some(output) = mca.poll() {
@@ -165,13 +166,18 @@ impl World {
                     wanted = false;
                     Input::Message(carrying(untaken.pop_front().unwrap()))
                 }
+                // After a batch was backed out.
+                None if !wanted && now.is_zero() && mca.next_timeout() == Some(timers::BACKED_OUT) => {
+                    now = timers::BACKED_OUT;
+                    Input::Tick
+                }
                 None if !ending => {
                     ending = true;
                     Input::Stop(StopMode::Quiesce, StatusCode::USER_CLOSED)
                 }
                 None => Input::PeerClosed("the partner never answered".to_owned()),
             };
-            mca.handle(Duration::ZERO, input);
+            mca.handle(now, input);
         }
     }
 

@@ -41,7 +41,16 @@ fn the_answer_decides() {
 
     let mut rig = bound();
     rig.hear(resync(NONE, OLD, 5));
-    assert!(matches!(&rig.out[..], [Output::Resolved(Resolved { how: Resolution::Backout, .. }), Output::Want]));
+    assert!(matches!(&rig.out[..], [Output::Resolved(Resolved { how: Resolution::Backout, .. }), Output::Commit(_)]));
+    assert_eq!(
+        (rig.step().record.in_doubt, rig.step().record.sequence, rig.step().retire.len()),
+        (None, 5, 0),
+        "written before anything is sent: this partner may close now"
+    );
+    rig.tell(Input::Committed);
+    assert!(rig.out.is_empty(), "nothing is in doubt yet, should it close: {:?}", rig.out);
+    rig.wait(1.0);
+    assert!(rig.wants());
     rig.offer(1);
     rig.offer(2);
     assert_eq!(rig.sent()[0].msh().unwrap().0.sequence, 6, "the same numbers");
@@ -127,8 +136,11 @@ fn no_answer_misleads() {
                     for error in [false, true] {
                         let answer = Answer::Status { luwid, code, value: number, error };
                         let ok = code.is_none_or(|code| code == StatusCode::OK) && !error;
-                        let here = ok && luwid == DOUBT;
-                        let old = ok && !question.last.is_zero() && luwid == question.last;
+                        let here = ok && luwid == DOUBT && number.is_none_or(|n| n == question.last_number + 2);
+                        let old = ok
+                            && !question.last.is_zero()
+                            && luwid == question.last
+                            && number.is_none_or(|n| n == question.last_number);
                         let next = question.last_number + 1;
                         let fits = number.is_none_or(|n| n == question.last_number || n == next);
                         let mismatch = code == Some(StatusCode::MSG_SEQUENCE_ERROR)
