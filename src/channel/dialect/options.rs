@@ -160,7 +160,8 @@ choice! {
 
 choice! {
     /// Hitachi's receiver agrees when LUWID *and* number agree (D). A LUWID that matches while the number names a
-    /// message we never committed is answered with STATUS 4: saying "committed" could lose messages.
+    /// message we never committed is answered with STATUS 4: saying "committed" could lose messages. To a sender it says
+    /// whether a number that comes with an answer or a confirm must be the batch's.
     ResyncNumber {
         /// A number that we did not commit is a mismatch.
         Compared = "compared",
