@@ -12,8 +12,8 @@ use super::PartnerError;
 use super::capture::{Capture, Direction};
 use crate::wire::{Deframer, Malformed, Segment};
 
-/// Written to the connection once so much is waiting.
-const ENOUGH: usize = 256 * 1024;
+/// Written to the connection once so much is waiting; little, as a queue manager sends each message when it has it.
+const ENOUGH: usize = 32 * 1024;
 /// The longest segment that is taken until [`Conversation::takes_up_to`] says otherwise: a receiver has nothing longer to say.
 const LONGEST: usize = 64 * 1024;
 
