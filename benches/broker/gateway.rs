@@ -9,36 +9,59 @@ use tempfile::TempDir;
 
 use super::process::Process;
 use super::support::broker::Broker;
-use super::support::jms;
+use super::support::jms::{self, Client, Received};
 use super::{Load, Measured, name};
+
+/// A gateway, and the queue managers that call it: a folder and options each.
+struct Stage {
+    gateway: Process,
+    folders: Vec<TempDir>,
+    options: Vec<Options>,
+}
+
+impl Stage {
+    fn new(url: &str, queue: &str, load: &Load, round: usize) -> Self {
+        let channels: Vec<String> = (0..load.channels).map(|place| format!("BENCH.{place}.{round}")).collect();
+        let sections: String = channels
+            .iter()
+            .map(|channel| format!("[[channel]]\nname = {channel:?}\nchltype = \"RCVR\"\nbatchsz = 9999\n"))
+            .chain([format!("[[route]]\nremote_queue = \"*\"\ndestination = \"queue://{queue}\"\n")])
+            .collect();
+        let gateway = Process::on(url, &sections);
+        // In memory: the disk is the broker's, and a queue manager has its own.
+        let folders: Vec<TempDir> = channels.iter().map(|_| TempDir::new_in("/dev/shm").expect("a folder")).collect();
+        let options = channels
+            .iter()
+            .zip(&folders)
+            .map(|(channel, folder)| {
+                let mut options = Options::new(gateway.address.to_string(), channel, folder.path());
+                options.batchsz = u16::try_from(load.batch).expect("a batch size");
+                options.maxmsgl = 104_857_600;
+                options.fsync = false;
+                // A broker that saw an earlier cell remembers its numbers.
+                options.reset = Some(1);
+                options
+            })
+            .collect();
+        Self { gateway, folders, options }
+    }
+}
+
+/// One of the messages that a load puts into the broker, for the peer to send the same.
+pub(crate) fn sample(broker: &Broker, url: &str, load: &Load) -> Received {
+    let queue = format!("{}.SAMPLE", name("GATEWAY", load, 0));
+    let stage = Stage::new(url, &queue, &Load { channels: 1, ..*load }, 99);
+    put(&stage.folders, 1, 1, load.size);
+    send(&stage.options);
+    drop(stage.gateway.end());
+    jms::receive(Client::ActiveMq, broker, &queue).with("count", 1).messages().remove(0)
+}
 
 /// One round. The clock runs over the whole life of the channels' second connection, negotiation included; the first
 /// warms everything up.
 pub(crate) fn run(broker: &Broker, url: &str, load: &Load, round: usize) -> Measured {
     let queue = name("GATEWAY", load, round);
-    let channels: Vec<String> = (0..load.channels).map(|place| format!("BENCH.{place}.{round}")).collect();
-    let sections: String = channels
-        .iter()
-        .map(|channel| format!("[[channel]]\nname = {channel:?}\nchltype = \"RCVR\"\nbatchsz = 9999\n"))
-        .chain([format!("[[route]]\nremote_queue = \"*\"\ndestination = \"queue://{queue}\"\n")])
-        .collect();
-    let gateway = Process::on(url, &sections);
-    // In memory: the disk is the broker's, and a queue manager has its own.
-    let folders: Vec<TempDir> = channels.iter().map(|_| TempDir::new_in("/dev/shm").expect("a folder")).collect();
-    let mut options: Vec<Options> = channels
-        .iter()
-        .zip(&folders)
-        .map(|(channel, folder)| {
-            let mut options = Options::new(gateway.address.to_string(), channel, folder.path());
-            options.batchsz = u16::try_from(load.batch).expect("a batch size");
-            options.maxmsgl = 104_857_600;
-            options.fsync = false;
-            // A broker that saw an earlier cell remembers its numbers.
-            options.reset = Some(1);
-            options
-        })
-        .collect();
-
+    let Stage { gateway, folders, mut options } = Stage::new(url, &queue, load, round);
     put(&folders, 1, load.warmup() / load.channels, load.size);
     send(&options);
     options.iter_mut().for_each(|options| options.reset = None);

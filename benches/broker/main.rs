@@ -7,7 +7,7 @@
 //!
 //! | row | what runs |
 //! |---|---|
-//! | Java client, Qpid JMS | the peer: a Java sender, one commit a batch; each transaction also replaces a record message, as ours does |
+//! | Java client, Qpid JMS | the peer: a Java sender of the same messages (properties, too), one commit a batch; each transaction also replaces a record message, as ours does |
 //! | gateway | simulated queue manager, channel, `mqferry run`, broker |
 //! | target | our target alone, within this process |
 //! | network connector, Camel | bridges between two brokers, moving the same messages out of a queue that is there |
@@ -92,24 +92,29 @@ fn main() {
     if picked("openwire") {
         let broker = Broker::builder().heap_mb(2048).start();
         println!("\nOpenWire");
+        let url = broker.openwire_url();
         rows(rounds, &of(OPENWIRE), "Java client", |load, round, table| {
-            table.add("Java client", peer::send(Client::ActiveMq, &broker, load, round));
-            table.add("gateway", gateway::run(&broker, &broker.openwire_url(), load, round));
+            let like = gateway::sample(&broker, &url, load);
+            table.add("Java client", peer::send(Client::ActiveMq, &broker, load, round, &like));
+            table.add("gateway", gateway::run(&broker, &url, load, round));
         });
     }
     if picked("amqp") {
         let broker = Broker::builder().heap_mb(2048).start();
         println!("\nAMQP");
+        let url = broker.amqp_url();
         rows(rounds, &of(AMQP), "Qpid JMS", |load, round, table| {
-            table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round));
-            table.add("gateway", gateway::run(&broker, &broker.amqp_url(), load, round));
+            let like = gateway::sample(&broker, &url, load);
+            table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round, &like));
+            table.add("gateway", gateway::run(&broker, &url, load, round));
         });
     }
     if picked("target") {
         let broker = Broker::builder().heap_mb(2048).start();
         println!("\nour AMQP target alone");
         rows(rounds, &of(AMQP), "Qpid JMS", |load, round, table| {
-            table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round));
+            let like = gateway::sample(&broker, &broker.amqp_url(), load);
+            table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round, &like));
             table.add("target", target::run(&broker, load, round));
         });
     }

@@ -111,6 +111,7 @@ public final class Send {
         final Connection connection;
         private final Arguments given;
         private final long batch;
+        private final Map<String, Object> properties = new LinkedHashMap<>();
         private final Session session;
         private final MessageProducer producer;
         private MessageConsumer record;
@@ -119,6 +120,9 @@ public final class Send {
         Sender(Arguments given, int place, long batch) throws JMSException {
             this.given = given;
             this.batch = batch;
+            for (String property : given.all("property")) {
+                addProperty(property, properties);
+            }
             connection = Client.connect(given);
             connection.start();
             session = batch > 0
@@ -139,7 +143,7 @@ public final class Send {
 
         void send(long count) throws JMSException {
             for (long n = 1; n <= count; n++) {
-                producer.send(message(given, session, n, count));
+                producer.send(message(given, properties, session, n, count));
                 if (batch > 0 && (n % batch == 0 || n == count)) {
                     if (record != null) {
                         if (record.receive(30_000) == null) {
@@ -153,7 +157,8 @@ public final class Send {
         }
     }
 
-    private static Message message(Arguments given, Session session, long n, long count) throws JMSException {
+    private static Message message(Arguments given, Map<String, Object> properties, Session session, long n, long count)
+        throws JMSException {
         Message message;
         if (given.has("base64")) {
             BytesMessage bytes = session.createBytesMessage();
@@ -171,8 +176,8 @@ public final class Send {
                 message = session.createTextMessage(text);
             }
         }
-        for (String property : given.all("property")) {
-            setProperty(message, property);
+        for (Map.Entry<String, Object> property : properties.entrySet()) {
+            message.setObjectProperty(property.getKey(), property.getValue());
         }
         if (given.has("type")) {
             message.setJMSType(given.get("type", null));
@@ -189,24 +194,23 @@ public final class Send {
         return message;
     }
 
-    private static void setProperty(Message message, String property) throws JMSException {
+    private static void addProperty(String property, Map<String, Object> properties) throws JMSException {
         int equals = property.indexOf('=');
         int colon = property.indexOf(':', equals);
         if (equals < 1 || colon < 0) {
             throw new JMSException("--property wants name=type:value, not " + property);
         }
-        String name = property.substring(0, equals);
         String value = property.substring(colon + 1);
-        switch (property.substring(equals + 1, colon)) {
-            case "string" -> message.setStringProperty(name, value);
-            case "boolean" -> message.setBooleanProperty(name, Boolean.parseBoolean(value));
-            case "byte" -> message.setByteProperty(name, Byte.parseByte(value));
-            case "short" -> message.setShortProperty(name, Short.parseShort(value));
-            case "int" -> message.setIntProperty(name, Integer.parseInt(value));
-            case "long" -> message.setLongProperty(name, Long.parseLong(value));
-            case "float" -> message.setFloatProperty(name, Float.parseFloat(value));
-            case "double" -> message.setDoubleProperty(name, Double.parseDouble(value));
+        properties.put(property.substring(0, equals), switch (property.substring(equals + 1, colon)) {
+            case "string" -> value;
+            case "boolean" -> Boolean.valueOf(value);
+            case "byte" -> Byte.valueOf(value);
+            case "short" -> Short.valueOf(value);
+            case "int" -> Integer.valueOf(value);
+            case "long" -> Long.valueOf(value);
+            case "float" -> Float.valueOf(value);
+            case "double" -> Double.valueOf(value);
             default -> throw new JMSException("unknown type in --property " + property);
-        }
+        });
     }
 }
