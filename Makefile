@@ -103,10 +103,10 @@ build-tools:
 		-cp '.deps/camel/*:.deps/jars/*' benches/java/mqferry/*.java
 	@touch $@
 
-# built once from source, without optimisation: it runs for a second
+# built once from source, without optimisation and what a debugger wants: it runs for a second
 $(DENY): | build-tools
 	@echo "building cargo-deny $(CARGO_DENY), once"
-	cargo install cargo-deny --locked --version $(CARGO_DENY) --debug --root .deps/cargo --target-dir .deps/cargo/target
+	CARGO_PROFILE_DEV_DEBUG=0 cargo install cargo-deny --locked --version $(CARGO_DENY) --debug --root .deps/cargo --target-dir .deps/cargo/target
 	@rm -rf .deps/cargo/target
 	@touch $@
 

@@ -194,93 +194,116 @@ async fn a_dead_letter_queue_that_takes_nothing_leaves_all_with_the_queue_manage
 /// Forty messages of 1 MiB into a store of 32 MiB, then room: all are there, once, in order.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_store_loses_nothing_and_the_rest_comes_when_there_is_room() {
-    for full in [FullStore::Fail, FullStore::Block] {
-        const COUNT: u64 = 40;
-        let mut broker = Broker::builder().store_limit(32 << 20, full).start();
-        let text = channel(CHANNEL, "mrrty = 2\nmrtmr = 100");
-        let real = Real::start(&broker, &text, None).await;
-        let folder = tempfile::tempdir().unwrap();
-        put(folder.path(), 1, COUNT, "BIG", 1 << 20);
-        let options = Options { retries: 1000, ..real.options(folder.path()) };
-        let sending = tokio::spawn(async move { run(&options).await });
-        until("the store is full", || real.status().totals().batches_rolled_back > 0).await;
-        let why = real.status().last_error.unwrap();
-        let lstseqno = real.status().lstseqno;
-        assert!(lstseqno > 0 && u64::try_from(lstseqno).unwrap() < COUNT, "{full:?}: {lstseqno}");
-        assert_eq!(broker.depth("MQFERRY.DLQ"), 0, "{full:?}: a full store is no dead letter: {why}");
-        broker.resize_store(256 << 20);
-        let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
-        assert_eq!(report.confirmed, COUNT, "{full:?}");
-        real.end().await;
-        let got = receive(Client::ActiveMq, &broker, "BIG").with("count", COUNT).with("heads", 20).messages();
-        assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>(), "{full:?}");
-        assert_eq!(broker.depth("BIG") + broker.depth("MQFERRY.DLQ"), 0, "{full:?}");
-    }
+    full_store(FullStore::Fail).await;
+}
+
+/// The same with a broker that lets producers wait instead.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_store_that_lets_us_wait_loses_nothing_either() {
+    full_store(FullStore::Block).await;
+}
+
+async fn full_store(full: FullStore) {
+    const COUNT: u64 = 40;
+    let mut broker = Broker::builder().store_limit(32 << 20, full).start();
+    let text = channel(CHANNEL, "mrrty = 2\nmrtmr = 100");
+    let real = Real::start(&broker, &text, None).await;
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), 1, COUNT, "BIG", 1 << 20);
+    let options = Options { retries: 1000, ..real.options(folder.path()) };
+    let sending = tokio::spawn(async move { run(&options).await });
+    until("the store is full", || real.status().totals().batches_rolled_back > 0).await;
+    let why = real.status().last_error.unwrap();
+    let lstseqno = real.status().lstseqno;
+    assert!(lstseqno > 0 && u64::try_from(lstseqno).unwrap() < COUNT, "{full:?}: {lstseqno}");
+    assert_eq!(broker.depth("MQFERRY.DLQ"), 0, "{full:?}: a full store is no dead letter: {why}");
+    broker.resize_store(256 << 20);
+    let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
+    assert_eq!(report.confirmed, COUNT, "{full:?}");
+    real.end().await;
+    let got = receive(Client::ActiveMq, &broker, "BIG").with("count", COUNT).with("heads", 20).messages();
+    assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>(), "{full:?}");
+    assert_eq!(broker.depth("BIG") + broker.depth("MQFERRY.DLQ"), 0, "{full:?}");
 }
 
 /// A queue that has used the memory it may have, until somebody empties it: the confirms come late, and nothing else
 /// happens. Of 24 MB the gateway holds what is on its way.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_queue_that_has_no_memory_left_slows_the_channel_and_operators_can_see_it() {
-    for (address, most) in [(Broker::openwire_url as Address, 48), (Broker::amqp_url, 64)] {
-        const COUNT: u64 = 600;
-        let policy = r#"<policyEntry queue="NARROW" memoryLimit="2mb"><pendingQueuePolicy><vmQueueCursor/></pendingQueuePolicy></policyEntry>"#;
-        let broker = Broker::builder().policy(policy).start();
-        let gateway = Process::on(&address(&broker), &channel(CHANNEL, ""));
-        let folder = tempfile::tempdir().unwrap();
-        put(folder.path(), 1, COUNT, "NARROW", 40_000);
-        let options = Options { batchsz: 10, ..options(gateway.address, folder.path()) };
-        let sending = tokio::spawn(async move { run(&options).await });
-        until("the channel is held up", || gateway.log().contains("is held up")).await;
-        assert_eq!(gateway.metric(r#"mqferry_channel_held_up{channel="QM1.TO.GW"}"#), 1.0);
-        let confirmed = gateway.metric(r#"mqferry_channel_last_sequence{channel="QM1.TO.GW"}"#);
-        assert!(confirmed > 0.0 && confirmed < 100.0, "{confirmed}");
-        assert!(!sending.is_finished());
-        let consumer = receive(Client::ActiveMq, &broker, "NARROW").with("count", COUNT).with("heads", 20);
-        let got = consumer.with("idle-ms", 30_000).messages();
-        assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>());
-        let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
-        assert_eq!((report.confirmed, report.dlq_used), (COUNT, 0), "{report:?}");
-        until("it is over", || gateway.log().contains("has its answer after")).await;
-        assert_eq!(gateway.metric(r#"mqferry_channel_held_up{channel="QM1.TO.GW"}"#), 0.0);
-        assert!(gateway.metric(r#"mqferry_channel_held_up_seconds_total{channel="QM1.TO.GW"}"#) >= 2.0);
-        let memory = gateway.most_memory() >> 20;
-        println!("held up at {confirmed}, at most {memory} MiB");
-        assert!(memory < most, "{memory} MiB");
-        gateway.end();
-    }
+    no_memory_left(Broker::openwire_url, 48).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_amqp_too_a_queue_that_has_no_memory_left_slows_the_channel() {
+    no_memory_left(Broker::amqp_url, 64).await;
+}
+
+/// `most`: MiB that the gateway may have had.
+async fn no_memory_left(address: Address, most: usize) {
+    const COUNT: u64 = 600;
+    let policy = r#"<policyEntry queue="NARROW" memoryLimit="2mb"><pendingQueuePolicy><vmQueueCursor/></pendingQueuePolicy></policyEntry>"#;
+    let broker = Broker::builder().policy(policy).start();
+    let gateway = Process::on(&address(&broker), &channel(CHANNEL, ""));
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), 1, COUNT, "NARROW", 40_000);
+    let options = Options { batchsz: 10, ..options(gateway.address, folder.path()) };
+    let sending = tokio::spawn(async move { run(&options).await });
+    until("the channel is held up", || gateway.log().contains("is held up")).await;
+    assert_eq!(gateway.metric(r#"mqferry_channel_held_up{channel="QM1.TO.GW"}"#), 1.0);
+    let confirmed = gateway.metric(r#"mqferry_channel_last_sequence{channel="QM1.TO.GW"}"#);
+    assert!(confirmed > 0.0 && confirmed < 100.0, "{confirmed}");
+    assert!(!sending.is_finished());
+    let consumer = receive(Client::ActiveMq, &broker, "NARROW").with("count", COUNT).with("heads", 20);
+    let got = consumer.with("idle-ms", 30_000).messages();
+    assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>());
+    let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
+    assert_eq!((report.confirmed, report.dlq_used), (COUNT, 0), "{report:?}");
+    until("it is over", || gateway.log().contains("has its answer after")).await;
+    assert_eq!(gateway.metric(r#"mqferry_channel_held_up{channel="QM1.TO.GW"}"#), 0.0);
+    assert!(gateway.metric(r#"mqferry_channel_held_up_seconds_total{channel="QM1.TO.GW"}"#) >= 2.0);
+    let memory = gateway.most_memory() >> 20;
+    println!("held up at {confirmed}, at most {memory} MiB");
+    assert!(memory < most, "{memory} MiB");
+    gateway.end();
 }
 
 /// A broker that stands still (SIGSTOP) in the middle of batches: each wait ends, the queue manager is told or cut off, and
 /// when the broker goes on everything comes, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_stops_answering_ends_the_batch_in_a_bounded_time() {
-    for address in [Broker::openwire_url as Address, Broker::amqp_url] {
-        const COUNT: u64 = 500;
-        let broker = Broker::start();
-        let real = Real::on(&address(&broker), &channel(CHANNEL, ""), None).await;
-        let folder = tempfile::tempdir().unwrap();
-        put(folder.path(), 1, COUNT, "STILL", 1000);
-        let pause_between_batches = Duration::from_millis(20);
-        let options = Options { retries: 1000, pause_between_batches, ..real.options(folder.path()) };
-        let sending = tokio::spawn(async move { run(&options).await });
-        until("some batches", || real.status().lstseqno > 50).await;
-        broker.freeze();
-        let began = Instant::now();
-        until("the batch is given up", || real.status().last_error.is_some()).await;
-        let (took, why) = (began.elapsed(), real.status().last_error.unwrap());
-        println!("given up after {took:.1?}: {why}");
-        // Settling may take 4 s here and a commit 10 s; the connection counts as dead after 15 s.
-        assert!(took < Duration::from_secs(30), "{took:?}: {why}");
-        broker.thaw();
-        let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
-        assert_eq!(report.confirmed, COUNT);
-        real.end().await;
-        let got = receive(Client::ActiveMq, &broker, "STILL").with("count", COUNT).with("heads", 20).messages();
-        assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>());
-        let mut broker = broker;
-        assert_eq!(broker.depth("STILL"), 0);
-    }
+    stops_answering(Broker::openwire_url).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_amqp_too_a_broker_that_stops_answering_ends_the_batch_in_a_bounded_time() {
+    stops_answering(Broker::amqp_url).await;
+}
+
+async fn stops_answering(address: Address) {
+    const COUNT: u64 = 500;
+    let broker = Broker::start();
+    let real = Real::on(&address(&broker), &channel(CHANNEL, ""), None).await;
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), 1, COUNT, "STILL", 1000);
+    let pause_between_batches = Duration::from_millis(20);
+    let options = Options { retries: 1000, pause_between_batches, ..real.options(folder.path()) };
+    let sending = tokio::spawn(async move { run(&options).await });
+    until("some batches", || real.status().lstseqno > 50).await;
+    broker.freeze();
+    let began = Instant::now();
+    until("the batch is given up", || real.status().last_error.is_some()).await;
+    let (took, why) = (began.elapsed(), real.status().last_error.unwrap());
+    println!("given up after {took:.1?}: {why}");
+    // Settling may take 4 s here and a commit 10 s; the connection counts as dead after 15 s.
+    assert!(took < Duration::from_secs(30), "{took:?}: {why}");
+    broker.thaw();
+    let report = tokio::time::timeout(PATIENCE, sending).await.expect("it goes on").unwrap().unwrap();
+    assert_eq!(report.confirmed, COUNT);
+    real.end().await;
+    let got = receive(Client::ActiveMq, &broker, "STILL").with("count", COUNT).with("heads", 20).messages();
+    assert_eq!(heads(&got), (1..=COUNT).collect::<Vec<_>>());
+    let mut broker = broker;
+    assert_eq!(broker.depth("STILL"), 0);
 }
 
 /// The connector closes the connection over a message above its limit and tells the limit nowhere: from then on we
