@@ -465,7 +465,7 @@ mod tests {
         let said = Message { application_properties: Some(ApplicationProperties(said)), ..message(AmqpBody::Empty) };
         let got = read(said).properties;
         for (name, _, expected) in &properties {
-            assert_eq!(got.get(*name), Some(expected));
+            assert_eq!(got.get(name), Some(expected));
         }
     }
 
