@@ -11,8 +11,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use super::request::{Answered, Desk, Operation, Request};
 use super::status::{ChannelState, ChannelStatus, Totals};
 use crate::channel::Definition;
 use crate::telemetry::{ChannelMetrics, Metrics};
@@ -48,6 +49,7 @@ impl fmt::Display for Refused {
 #[derive(Clone)]
 pub struct ChannelBoard {
     slots: Arc<BTreeMap<String, Slot>>,
+    desk: Desk,
 }
 
 struct Slot {
@@ -113,7 +115,7 @@ impl ChannelBoard {
                 (definition.name.clone(), slot)
             })
             .collect();
-        Self { slots: Arc::new(slots) }
+        Self { slots: Arc::new(slots), desk: Desk::default() }
     }
 
     /// A channel as it stands: its newest connection, or what the last one left.
@@ -189,6 +191,26 @@ impl ChannelBoard {
     /// The metrics of a channel, for what the status does not show (commit times).
     pub fn metrics(&self, channel: &str) -> Option<&ChannelMetrics> {
         Some(&self.slots.get(channel)?.metrics)
+    }
+
+    /// Has the gateway carry out what an operator asks for a sending channel, and waits for it.
+    ///
+    /// # Errors
+    /// Why it was not done, one line.
+    pub async fn request(&self, channel: &str, operation: Operation) -> Result<Answered, String> {
+        self.desk.request(channel, operation).await
+    }
+
+    /// What operators ask for; for the gateway, which takes it once.
+    pub fn requests(&self) -> Option<mpsc::Receiver<Request>> {
+        self.desk.requests()
+    }
+
+    /// Has a channel that calls do so now, where it waits and no operator stopped it.
+    pub fn nudge(&self, channel: &str) {
+        if let Some(slot) = self.slots.get(channel) {
+            slot.wanted.send_if_modified(|wanted| *wanted == Wanted::Started);
+        }
     }
 
     /// START CHANNEL: callers are taken (again). A stop that is still under way is taken back if the partner does not know

@@ -7,6 +7,8 @@
 //! | `GET /metrics` | Prometheus's text format |
 //! | `GET /channels`, `GET /channels/NAME` | status, keys of `DISPLAY CHSTATUS` |
 //! | `POST /channels/NAME/start`, `POST /channels/NAME/stop` | the status after it; stop is MODE(QUIESCE) |
+//! | `POST /channels/NAME/resolve/commit`, `.../backout` | RESOLVE CHANNEL: `{"channel", "changed", "text"}`; 409 and why it was not done |
+//! | `GET /channels/NAME/reset/N`, `POST /channels/NAME/reset/N` | the same for RESET CHANNEL SEQNUM(N); GET only says what it would do |
 //!
 //! There is no login yet, hence only loopback addresses are taken, and requests that a web page made a browser send are refused.
 
@@ -23,8 +25,10 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::request::Operation;
 use super::view::ChannelView;
 use super::{ChannelBoard, ChannelStatus, Health};
+use crate::channel::sender::Resolution;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::UPKEEP_INTERVAL;
 
@@ -108,6 +112,9 @@ fn router(admin: Admin) -> Router {
         .route("/channels/{name}", get(channel))
         .route("/channels/{name}/start", post(start))
         .route("/channels/{name}/stop", post(stop))
+        .route("/channels/{name}/resolve/commit", post(resolve_commit))
+        .route("/channels/{name}/resolve/backout", post(resolve_backout))
+        .route("/channels/{name}/reset/{seqnum}", get(reset_shown).post(reset))
         .fallback(|| async {
             refuse(StatusCode::NOT_FOUND, "no such page; try /channels, /metrics, /healthz or /readyz")
         })
@@ -142,6 +149,29 @@ async fn start(State(admin): State<Admin>, Path(name): Path<String>) -> Response
 async fn stop(State(admin): State<Admin>, Path(name): Path<String>) -> Response {
     tracing::info!(channel = name, "the operator stops the channel");
     show(admin.board.stop(&name), &name)
+}
+
+async fn resolve_commit(State(admin): State<Admin>, Path(name): Path<String>) -> Response {
+    ask(&admin, &name, Operation::Resolve(Resolution::Commit)).await
+}
+
+async fn resolve_backout(State(admin): State<Admin>, Path(name): Path<String>) -> Response {
+    ask(&admin, &name, Operation::Resolve(Resolution::Backout)).await
+}
+
+async fn reset_shown(State(admin): State<Admin>, Path((name, seqnum)): Path<(String, i32)>) -> Response {
+    ask(&admin, &name, Operation::Reset { seqnum, really: false }).await
+}
+
+async fn reset(State(admin): State<Admin>, Path((name, seqnum)): Path<(String, i32)>) -> Response {
+    ask(&admin, &name, Operation::Reset { seqnum, really: true }).await
+}
+
+async fn ask(admin: &Admin, name: &str, operation: Operation) -> Response {
+    match admin.board.request(name, operation).await {
+        Ok(done) => Json(done).into_response(),
+        Err(why) => refuse(StatusCode::CONFLICT, &why),
+    }
 }
 
 fn show(status: Option<ChannelStatus>, name: &str) -> Response {

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::channel::definition::ChannelType;
 use crate::channel::sender::{Doing, SenderStatus};
-use crate::channel::{Definition, Partner, SyncRecord};
+use crate::channel::{Definition, Partner, SendRecord, SyncRecord};
 use crate::wire::Luwid;
 
 /// STATUS of a channel.
@@ -327,11 +327,23 @@ impl ChannelStatus {
         self.last_message = Some(now);
     }
 
-    /// What a sending machine knows of itself.
+    /// What the record of a sending channel says; none where it never sent anything. True also while nobody is connected.
+    pub fn recorded(&mut self, record: Option<&SendRecord>) {
+        (self.lstseqno, self.lstluwid) = record.map_or((0, Luwid::ZERO), |record| (record.sequence, record.luwid));
+        let doubt = record.and_then(|record| record.in_doubt);
+        self.indoubt = doubt.is_some();
+        (self.curseqno, self.curluwid, self.curmsgs) = doubt.map_or((self.lstseqno, Luwid::ZERO, 0), |doubt| {
+            (doubt.sequence, doubt.luwid, u32::try_from(doubt.messages).unwrap_or(u32::MAX))
+        });
+    }
+
+    /// What a sending machine knows of itself. Before and after it runs only the record counts, see [`Self::recorded`].
     pub fn sending(&mut self, status: &SenderStatus, now: SystemTime) {
-        (self.curseqno, self.curluwid) = (status.curseqno, status.curluwid);
-        self.curmsgs = u32::try_from(status.curmsgs).unwrap_or(u32::MAX);
-        (self.lstseqno, self.lstluwid, self.indoubt) = (status.lstseqno, status.lstluwid, status.indoubt);
+        if status.agreed.is_some() {
+            (self.curseqno, self.curluwid) = (status.curseqno, status.curluwid);
+            self.curmsgs = u32::try_from(status.curmsgs).unwrap_or(u32::MAX);
+            (self.lstseqno, self.lstluwid, self.indoubt) = (status.lstseqno, status.lstluwid, status.indoubt);
+        }
         if status.counts.msgs > self.msgs {
             self.last_message = Some(now);
         }
@@ -382,7 +394,9 @@ impl ChannelStatus {
     pub(super) fn ended(&mut self, error: Option<&str>) {
         self.state = if self.stopreq { ChannelState::Stopped } else { ChannelState::Inactive };
         self.substate = Substate::None;
-        (self.curluwid, self.curmsgs) = (Luwid::ZERO, 0);
+        if !(self.indoubt && self.chltype.sends()) {
+            (self.curluwid, self.curmsgs) = (Luwid::ZERO, 0);
+        }
         if let Some(error) = error {
             self.last_error = Some(error.to_owned());
         }

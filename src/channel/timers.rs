@@ -98,6 +98,9 @@ pub(crate) const ANSWER_WITHOUT_HEARTBEATS: Duration = Duration::from_secs(360);
 /// How long nothing is sent after a partner said that it has not the batch in doubt (ours): one that ends the channel after that
 /// answer does so meanwhile, between batches.
 pub(crate) const BACKED_OUT: Duration = Duration::from_secs(1);
+/// How long a sender waits in all for the answer to what it asked, confirms above all, whatever heartbeats say meanwhile
+/// (ours: IBM names no such bound; it is above a receiver's MRRTY and MRTMR for a batch of usual size).
+pub(crate) const ANSWER_LIMIT: Duration = Duration::from_secs(1800);
 /// How long confirmed messages wait for the step of the next batch (ours).
 pub(crate) const RETIRE: Duration = Duration::from_secs(1);
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
@@ -15,11 +15,14 @@ use tokio::net::TcpStream;
 use super::output::say;
 use super::table::table;
 use super::{Failure, Outcome};
-use crate::admin::ChannelView;
+use crate::admin::{Answered, ChannelView};
 use crate::config;
 
 /// How long a gateway may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The same where it has to claim a channel at the broker first, and to wait for messages in doubt.
+const LONG_PATIENCE: Duration = Duration::from_secs(90);
 
 /// The largest answer that is read, in bytes; thousands of channels fit.
 const LARGEST_ANSWER: usize = 64 << 20;
@@ -31,7 +34,9 @@ Examples:
   mqferry channel status
   mqferry channel status QM1.TO.AMQGW --json
   mqferry channel stop QM1.TO.AMQGW -c gateway.toml
-  mqferry channel start QM1.TO.AMQGW --admin http://127.0.0.1:9157")]
+  mqferry channel start QM1.TO.AMQGW --admin http://127.0.0.1:9157
+  mqferry channel resolve AMQGW.TO.QM1 backout
+  mqferry channel reset AMQGW.TO.QM1 --seqnum 1 --yes")]
 pub enum ChannelCommand {
     /// What channels do, in the words of DISPLAY CHSTATUS
     Status {
@@ -49,6 +54,48 @@ pub enum ChannelCommand {
     Start(Operation),
     /// End between batches, then refuse callers, as STOP CHANNEL MODE(QUIESCE)
     Stop(Operation),
+    /// Decide about a batch in doubt of a sending channel, as RESOLVE CHANNEL; the partner need not be there
+    Resolve {
+        /// The channel
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// commit: the partner has the batch, its messages leave their queues; backout: it has not, they are sent again
+        #[arg(value_name = "ACTION")]
+        action: Action,
+        /// What was done, one object
+        #[arg(long)]
+        json: bool,
+        /// Which gateway.
+        #[command(flatten)]
+        gateway: Gateway,
+    },
+    /// Set the number of the next message of a sending channel, as RESET CHANNEL; without --yes it says what that would do
+    Reset {
+        /// The channel
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Number of the next message
+        #[arg(long, value_name = "N")]
+        seqnum: i32,
+        /// Do it
+        #[arg(long)]
+        yes: bool,
+        /// What was done, or would be, one object
+        #[arg(long)]
+        json: bool,
+        /// Which gateway.
+        #[command(flatten)]
+        gateway: Gateway,
+    },
+}
+
+/// ACTION of RESOLVE CHANNEL.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Action {
+    /// The partner has the batch.
+    Commit,
+    /// The partner has nothing of it.
+    Backout,
 }
 
 /// One channel.
@@ -101,20 +148,42 @@ impl Gateway {
 pub async fn run(command: ChannelCommand) -> Outcome {
     match command {
         ChannelCommand::Status { name: Some(name), json, gateway } => {
-            let channel: ChannelView = ask(&gateway, Method::GET, &path(&name, "")).await?;
+            let channel: ChannelView = ask(&gateway, Method::GET, &path(&name, ""), PATIENCE).await?;
             if json { show_json(&channel) } else { say(&one(&channel)) }
         }
         ChannelCommand::Status { name: None, json, gateway } => {
-            let channels: Vec<ChannelView> = ask(&gateway, Method::GET, "/channels").await?;
+            let channels: Vec<ChannelView> = ask(&gateway, Method::GET, "/channels", PATIENCE).await?;
             if json { show_json(&channels) } else { say(&all(&channels)) }
         }
         ChannelCommand::Start(operation) => operate(operation, "/start").await,
         ChannelCommand::Stop(operation) => operate(operation, "/stop").await,
+        ChannelCommand::Resolve { name, action, json, gateway } => {
+            let verb = match action {
+                Action::Commit => "/resolve/commit",
+                Action::Backout => "/resolve/backout",
+            };
+            let done: Answered = ask(&gateway, Method::POST, &path(&name, verb), LONG_PATIENCE).await?;
+            answered(&done, json)
+        }
+        ChannelCommand::Reset { name, seqnum, yes, json, gateway } => {
+            let method = if yes { Method::POST } else { Method::GET };
+            let verb = format!("/reset/{seqnum}");
+            let done: Answered = ask(&gateway, method, &path(&name, &verb), LONG_PATIENCE).await?;
+            answered(&done, json)
+        }
     }
 }
 
+fn answered(done: &Answered, json: bool) -> Outcome {
+    if json {
+        return show_json(done);
+    }
+    let advice = if done.changed { "" } else { "; nothing was changed, repeat it with --yes to do it" };
+    say(&format!("{}: {}{advice}", done.channel, done.text))
+}
+
 async fn operate(operation: Operation, verb: &str) -> Outcome {
-    let channel: ChannelView = ask(&operation.gateway, Method::POST, &path(&operation.name, verb)).await?;
+    let channel: ChannelView = ask(&operation.gateway, Method::POST, &path(&operation.name, verb), PATIENCE).await?;
     if operation.json { show_json(&channel) } else { say(&format!("{}: {}", channel.channel, channel.status)) }
 }
 
@@ -134,10 +203,15 @@ fn path(name: &str, verb: &str) -> String {
     path + verb
 }
 
-async fn ask<T: DeserializeOwned>(gateway: &Gateway, method: Method, path: &str) -> Result<T, Failure> {
+async fn ask<T: DeserializeOwned>(
+    gateway: &Gateway,
+    method: Method,
+    path: &str,
+    patience: Duration,
+) -> Result<T, Failure> {
     let authority = gateway.authority()?;
-    let answer = tokio::time::timeout(PATIENCE, request(&authority, method, path)).await;
-    Ok(answer.map_err(|_| anyhow!("the gateway at http://{authority} took longer than {PATIENCE:?}"))??)
+    let answer = tokio::time::timeout(patience, request(&authority, method, path)).await;
+    Ok(answer.map_err(|_| anyhow!("the gateway at http://{authority} took longer than {patience:?}"))??)
 }
 
 async fn request<T: DeserializeOwned>(authority: &str, method: Method, path: &str) -> anyhow::Result<T> {

@@ -200,9 +200,9 @@ fn chltype(section: &mut Section<'_>, report: &mut Report<'_>) -> Option<Channel
         "RCVR" => return Some(ChannelType::Rcvr),
         "RQSTR" => return Some(ChannelType::Rqstr),
         "SDR" => return Some(ChannelType::Sdr),
-        "SVR" => "server channels come with a later version; write \"SDR\" with conname".to_owned(),
+        "SVR" => return Some(ChannelType::Svr),
         "SVRCONN" => "client channels come with a later version; remove this [[channel]]".to_owned(),
-        _ => format!("{:?} is no channel type; write \"RCVR\", \"RQSTR\" or \"SDR\"", text.value),
+        _ => format!("{:?} is no channel type; write \"RCVR\", \"RQSTR\", \"SDR\" or \"SVR\"", text.value),
     };
     report.at(&text.span, &section.key("chltype"), problem);
     None

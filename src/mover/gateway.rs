@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::clerk;
 use super::dialer::Dialer;
 use super::listener;
 use super::lobby::Lobby;
@@ -129,6 +130,7 @@ pub fn start<T: Source>(settings: Settings, target: T, listener: TcpListener) ->
         hurry: hurry.clone(),
     });
     tasks.spawn(keep_looking(gateway.clone()));
+    tasks.spawn(clerk::serve(gateway.clone()));
     for definition in gateway.settings.definitions.values() {
         if let Some(dialer) = Dialer::new(gateway.clone(), definition) {
             tasks.spawn(dialer.run());

@@ -16,13 +16,14 @@ use super::link::{Arrival, Link, Stream};
 use super::lobby::Seat;
 use super::memory::Room;
 use super::orders::{self, Order, Orders, Told};
+use super::outgoing::{Requested, Sending};
 use super::running::Slot;
 use super::undelivered::MessageRetry;
 use crate::admin::board::{self, Wanted};
 use crate::admin::status::ChannelStatus;
 use crate::channel::{ChannelKey, Definition, Input, Mca, Output, Partner, Stopped};
-use crate::target::{Claim, Claimed, Target};
-use crate::wire::StatusCode;
+use crate::target::{Claim, Claimed, Source, Target};
+use crate::wire::{Segment, StatusCode};
 
 /// What an instance leaves.
 pub(super) struct Over {
@@ -50,6 +51,10 @@ pub(crate) struct Instance<'g, T: Target, S> {
     pub(super) board: Option<board::Instance>,
     /// Its place among those that have not named a channel.
     seat: Option<Seat>,
+    /// The first segment of a caller.
+    first: Option<Segment>,
+    /// The caller is a requester, and another machine goes on.
+    sends: Option<Box<Requested>>,
     /// Its place among the running; from the moment that the lease is asked for.
     pub(super) slot: Option<Slot>,
     /// What the operator wants of the channel.
@@ -83,6 +88,8 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             partner: String::new(),
             board: None,
             seat: None,
+            first: None,
+            sends: None,
             slot: None,
             wanted: None,
             told: Told::Nothing,
@@ -112,10 +119,17 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
     }
 
     /// Runs the channel to its end.
-    pub(crate) async fn run(mut self) -> Over {
+    pub(crate) async fn run(mut self) -> Over
+    where
+        T: Source,
+    {
         let mut claim = None;
         let mut ran = true;
-        let stopped = match self.bind(&mut claim).await {
+        let bound = self.bind(&mut claim).await;
+        if let Some(sends) = self.sends.take() {
+            return Sending::called(self.gateway, self.link, self.peer, *sends).run().await;
+        }
+        let stopped = match bound {
             Some(stopped) => {
                 ran = false;
                 stopped
@@ -146,12 +160,17 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         Over { stopped, ran, shown, max_message_bytes }
     }
 
-    /// Until the lease is ours and the partner knows that it may send; gives the end of the channel if that came first.
+    /// Until the lease is ours and the partner knows that it may send; gives the end of the channel if that came first. Nothing
+    /// is to be waited for either where `sends` says that a requester calls one of our sending channels.
     async fn bind(&mut self, claim: &mut Option<T::Claim>) -> Option<Stopped> {
         loop {
             while let Some(output) = self.next_output().await {
                 match output {
                     Output::Identify { channel, partner } => {
+                        if let Some(requested) = self.requested(&channel) {
+                            self.sends = Some(Box::new(requested));
+                            return None;
+                        }
                         let answer = self.identify(&channel, &partner);
                         self.handle(answer);
                     }
@@ -296,6 +315,9 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         if let Input::Segment(segment) = &input {
             let bytes = segment.len() as u64;
             self.tell(|status| status.received(bytes));
+            if self.seat.is_some() {
+                self.first = Some(segment.clone());
+            }
         }
         self.handle(input);
         self.obey(told);
@@ -352,6 +374,13 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
     pub(super) fn patience(&self) -> Option<Duration> {
         let interval = self.mca.status().agreed?.heartbeat_interval;
         u64::try_from(interval).ok().filter(|&seconds| seconds > 0).map(Duration::from_secs)
+    }
+
+    /// The call of a requester: the partner named a channel on which we send.
+    fn requested(&mut self, channel: &str) -> Option<Requested> {
+        let settings = &self.gateway.settings;
+        let definition = settings.definitions.get(channel).filter(|definition| definition.chltype.sends())?.clone();
+        Some(Requested { definition, first: self.first.take()?, wanted: settings.board.wanted(channel)? })
     }
 
     /// Finds the channel that the partner named.

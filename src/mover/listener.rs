@@ -9,13 +9,13 @@ use tokio_util::task::TaskTracker;
 
 use super::gateway::Gateway;
 use super::instance::Instance;
-use crate::target::Target;
+use crate::target::Source;
 
 /// How long to wait when the system has no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Accepts connections and gives each an instance of its own, until the gateway shuts down.
-pub(crate) async fn accept<T: Target>(gateway: Arc<Gateway<T>>, listener: TcpListener, tasks: TaskTracker) {
+pub(crate) async fn accept<T: Source>(gateway: Arc<Gateway<T>>, listener: TcpListener, tasks: TaskTracker) {
     loop {
         let accepted = tokio::select! {
             () = gateway.shutdown.cancelled() => return,
@@ -41,7 +41,7 @@ pub(crate) async fn accept<T: Target>(gateway: Arc<Gateway<T>>, listener: TcpLis
     }
 }
 
-async fn serve<T: Target>(gateway: &Gateway<T>, stream: tokio::net::TcpStream, peer: SocketAddr) {
+async fn serve<T: Source>(gateway: &Gateway<T>, stream: tokio::net::TcpStream, peer: SocketAddr) {
     let counts = &gateway.settings.metrics.listener;
     counts.accepted.increment(1);
     counts.connections.increment(1.0);

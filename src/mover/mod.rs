@@ -4,6 +4,7 @@
 //! [`crate::channel::Mca`] and one lease on the target. No callbacks, no shared locks on the path of a message.
 
 mod batch;
+mod clerk;
 mod codec;
 mod dialer;
 mod gateway;

@@ -1,7 +1,7 @@
 //! Which instances run, so that a second connection for a channel can be told from the first.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +11,11 @@ use crate::channel::ChannelKey;
 
 /// How long an instance that is being adopted may take to roll back and go.
 const ADOPT_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long an operator's request waits for a connection to be over: a channel that retries has one now and then.
+const FREE_LIMIT: Duration = Duration::from_secs(5);
+/// The address of an operator's place.
+const OPERATOR: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// The instances that hold, or are about to take, a lease.
 #[derive(Clone, Debug, Default)]
@@ -58,19 +63,53 @@ impl Running {
 
     /// The place; or what to wait for when its holder was told to go; or nothing when the holder stays.
     fn try_enter(&self, key: &ChannelKey, address: IpAddr) -> Result<Slot, Option<CancellationToken>> {
-        let mut entries = self.lock();
-        match entries.get(key) {
+        if let Some(slot) = self.take(key, address) {
+            return Ok(slot);
+        }
+        match self.lock().get(key) {
+            Some(entry) if entry.address == OPERATOR => Err(Some(entry.gone.clone())),
             Some(entry) if entry.address == address => {
                 entry.abandon.cancel();
                 Err(Some(entry.gone.clone()))
             }
             Some(_) => Err(None),
+            // It went this moment: once more.
             None => {
-                let (abandon, gone) = (CancellationToken::new(), CancellationToken::new());
-                entries.insert(key.clone(), Entry { address, abandon: abandon.clone(), gone: gone.clone() });
-                Ok(Slot { running: self.clone(), key: key.clone(), abandon, gone })
+                let gone = CancellationToken::new();
+                gone.cancel();
+                Err(Some(gone))
             }
         }
+    }
+
+    /// Takes the place of `key` for an operator once it is free; nobody is told to go, and whoever comes meanwhile waits.
+    ///
+    /// # Errors
+    /// The address of the instance that has the place and keeps it.
+    pub(crate) async fn enter_when_free(&self, key: &ChannelKey) -> Result<Slot, IpAddr> {
+        let waiting = async {
+            loop {
+                if let Some(slot) = self.take(key, OPERATOR) {
+                    return slot;
+                }
+                let holder = self.lock().get(key).map(|entry| entry.gone.clone());
+                if let Some(gone) = holder {
+                    gone.cancelled().await;
+                }
+            }
+        };
+        let slot = tokio::time::timeout(FREE_LIMIT, waiting).await;
+        slot.map_err(|_| self.lock().get(key).map_or(OPERATOR, |entry| entry.address))
+    }
+
+    fn take(&self, key: &ChannelKey, address: IpAddr) -> Option<Slot> {
+        let mut entries = self.lock();
+        if entries.contains_key(key) {
+            return None;
+        }
+        let (abandon, gone) = (CancellationToken::new(), CancellationToken::new());
+        entries.insert(key.clone(), Entry { address, abandon: abandon.clone(), gone: gone.clone() });
+        Some(Slot { running: self.clone(), key: key.clone(), abandon, gone })
     }
 
     /// How many instances there are.

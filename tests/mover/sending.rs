@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mqferry::admin::Operation;
+use mqferry::channel::sender::Resolution;
 use mqferry::mapping::{Body, Destination, Publication};
 use mqferry::partner::receiver::{LocalQueues, Receiver, Receiving};
 use mqferry::partner::{Death, PartnerError, Step, generator, judge};
@@ -164,5 +166,103 @@ async fn what_mq_cannot_hold_goes_to_the_dead_letter_queue_and_its_neighbours_go
     let property = |name: &str| dead[0].properties.get(name).cloned();
     assert_eq!(property("MQFERRY_From"), Some(mqferry::mapping::Value::String(format!("queue://{long}"))));
     assert_eq!(property("MQFERRY_Reason"), Some(mqferry::mapping::Value::Int(2152)));
+    way.end(life).await;
+}
+
+/// The queue manager has died with a batch in doubt; gives how many messages it has.
+async fn in_doubt(way: &Way) -> u64 {
+    let life = way.live(Some(Death { step: Step::CommittedNotConfirmed, after: 1, abort: false }));
+    let died = tokio::time::timeout(Duration::from_secs(60), life.0).await.expect("it dies").unwrap();
+    assert!(matches!(died, Err(PartnerError::Died(_))), "{died:?}");
+    let shown = || way.stage.board.status(CHANNEL).unwrap();
+    way.stage.until("the end is shown", || !way.stage.board.connected(CHANNEL)).await;
+    let status = shown();
+    assert!(status.indoubt, "{status:?}");
+    assert!(!status.curluwid.is_zero() && status.curluwid != status.lstluwid && status.curmsgs > 0, "{status:?}");
+    assert_eq!(u32::try_from(status.curseqno - status.lstseqno), Ok(status.curmsgs));
+    way.queues().bodies("ORDERS").count() as u64
+}
+
+#[tokio::test]
+async fn an_operator_resolves_and_resets_a_channel_whose_partner_cannot_be_reached() {
+    let way = Way::with("").await;
+    way.put(1, 17);
+    let has = in_doubt(&way).await;
+    let board = way.stage.board.clone();
+    let reset = |seqnum, really| {
+        let board = board.clone();
+        async move { board.request(CHANNEL, Operation::Reset { seqnum, really }).await }
+    };
+    let refused = reset(100, true).await.unwrap_err();
+    assert!(refused.contains("in doubt") && refused.contains("resolve it first"), "{refused}");
+    let done = board.request(CHANNEL, Operation::Resolve(Resolution::Commit)).await.unwrap();
+    assert!(done.changed && done.text.contains("counts as sent"), "{done:?}");
+    assert!(!board.status(CHANNEL).unwrap().indoubt);
+    let again = board.request(CHANNEL, Operation::Resolve(Resolution::Backout)).await.unwrap_err();
+    assert!(again.contains("is not in doubt"), "{again}");
+    let shown = reset(100, false).await.unwrap();
+    assert!(!shown.changed && shown.text.contains(&format!("100 instead of {}", has + 1)), "{shown:?}");
+    let key = way.stage.key(CHANNEL, "QM1");
+    let record = || way.stage.memory.record(&key).unwrap().sending.unwrap().record;
+    assert_eq!((record().sequence, record().tell_reset), (i32::try_from(has).unwrap(), false));
+    assert!(reset(100, true).await.unwrap().changed);
+    assert_eq!((record().sequence, record().tell_reset), (99, true));
+    for wrong in [0, -1, 1_000_000_000] {
+        assert!(reset(wrong, true).await.unwrap_err().contains("no sequence number"));
+    }
+    let life = way.live(None);
+    let queue = Destination::Queue(QUEUE.to_owned());
+    until("the queue is empty", || way.stage.memory.at(&queue).is_empty()).await;
+    judge::assert_once(way.queues().bodies("ORDERS"), 1, 17);
+    assert_eq!(record().sequence, 99 + i32::try_from(17 - has).unwrap());
+    let busy = reset(5, true).await.unwrap_err();
+    assert!(busy.contains("is in use") && busy.contains("channel stop"), "{busy}");
+    way.end(life).await;
+}
+
+#[tokio::test]
+async fn nothing_is_decided_while_messages_in_doubt_are_missing() {
+    let way = Way::with("").await;
+    way.put(1, 17);
+    let has = in_doubt(&way).await;
+    let last = Body::Text(generator::body(has, 200));
+    let queue = Destination::Queue(QUEUE.to_owned());
+    way.stage.memory.remove(&queue, |publication| publication.body == last).expect("it is still there");
+    let left = way.stage.memory.at(&queue).len();
+    let life = way.live(None);
+    let said = || way.stage.board.status(CHANNEL).unwrap().last_error.unwrap_or_default();
+    way.stage.until("it says so", || said().contains("are still on their queues")).await;
+    assert!(said().contains("commit takes those that are there off their queues"), "{}", said());
+    let status = way.stage.board.status(CHANNEL).unwrap();
+    assert!(status.indoubt, "{status:?}");
+    assert_eq!(way.stage.memory.at(&queue).len(), left, "nothing was retired");
+    assert_eq!(way.queues().bodies("ORDERS").count() as u64, has, "nothing was sent");
+    // Between two calls the operator's word counts.
+    way.stage.board.stop(CHANNEL).unwrap();
+    let done = way.stage.board.request(CHANNEL, Operation::Resolve(Resolution::Commit)).await.unwrap();
+    assert!(done.text.contains("all that were there"), "{done:?}");
+    way.stage.board.start(CHANNEL).unwrap();
+    way.arrived(17).await;
+    way.end(life).await;
+}
+
+#[tokio::test]
+async fn a_requester_calls_a_server() {
+    let text =
+        format!("[[channel]]\nname = \"{CHANNEL}\"\nchltype = \"SVR\"\nxmitq = [\"queue://MQ.QM1.>\"]\nbatchsz = 5\n");
+    let way = Way {
+        stage: Stage::with(Setup { text, ..Setup::default() }).await,
+        folder: TempDir::new().unwrap(),
+        listener: Arc::new(TcpListener::bind("127.0.0.1:0").await.unwrap()),
+    };
+    way.put(1, 12);
+    let wait = Duration::from_secs(30);
+    let options = Receiving { fsync: false, answer_timeout: wait, ..Receiving::new("QM1", way.folder.path()) };
+    let receiver = Receiver::open(options).unwrap();
+    let address = way.stage.address().to_string();
+    let life = Life(tokio::spawn(async move { receiver.request(CHANNEL, &address).await }));
+    way.arrived(12).await;
+    let status = way.stage.board.status(CHANNEL).unwrap();
+    assert_eq!((status.state.word(), status.rqmname.as_str()), ("RUNNING", "QM1"));
     way.end(life).await;
 }

@@ -178,6 +178,10 @@ impl Channel {
     /// # Errors
     /// When the record does not fit the channel.
     pub(super) fn start(&mut self, line: &mut Line) -> Result<(), String> {
+        if self.record.in_doubt.is_none() {
+            // A batch that was refused in the middle comes again as if it were new.
+            self.careful = self.careful_after_backout;
+        }
         let wrap = self.agreed.seq_wrap;
         let doubt = self.record.in_doubt.map_or(0, |doubt| doubt.sequence);
         let highest = self.record.sequence.max(doubt);
@@ -226,6 +230,19 @@ impl Channel {
             }
             ResyncBody::Empty => Bytes::new(),
         }
+    }
+
+    /// Why no answer of the partner may decide: not all messages of the batch in doubt are there. An operator's word still
+    /// does, on those that are.
+    pub(super) fn incomplete(&self, question: &Question) -> Option<String> {
+        let (here, of) = (self.unresolved.len(), question.doubt.messages);
+        (here != of).then(|| {
+            format!(
+                "only {here} of the {of} messages of LUWID {} are still on their queues (consumed by others, expired, purged, \
+                 or the broker's protocol was changed in the configuration)",
+                question.doubt.luwid
+            )
+        })
     }
 
     /// It is known what became of the batch in doubt. The record still has it: the next step writes what is known.
@@ -277,6 +294,13 @@ impl Channel {
         timers::receive_timeout(self.agreed.heartbeat_interval).unwrap_or(timers::ANSWER_WITHOUT_HEARTBEATS)
     }
 
+    /// When the answer to what was asked last must be here. A partner that still says something is given more time, but not
+    /// without limit: heartbeats alone would keep a batch in doubt, and its queues shut, for ever.
+    fn answer_by(&self) -> Duration {
+        let silent = self.asked.max(self.heard) + self.patience();
+        silent.min(self.asked + timers::ANSWER_LIMIT.max(self.patience()))
+    }
+
     /// Sets the deadlines, as the present work needs them.
     pub(super) fn listen(&self, line: &mut Line) {
         for timer in [Timer::Answer, Timer::Heartbeat, Timer::Disconnect, Timer::BatchInterval, Timer::Retire] {
@@ -293,12 +317,12 @@ impl Channel {
                 false
             }
             Work::Starting | Work::Asking(_) | Work::Telling | Work::Probing(_) | Work::Confirming(_) => {
-                line.timers.set(Timer::Answer, self.asked.max(self.heard) + self.patience());
+                line.timers.set(Timer::Answer, self.answer_by());
                 false
             }
         };
         if self.beat {
-            line.timers.bring_forward(Timer::Answer, self.asked.max(self.heard) + self.patience());
+            line.timers.bring_forward(Timer::Answer, self.answer_by());
         }
         if let Some(confirmed) = self.confirmed.as_ref().filter(|_| !self.retire_due) {
             line.timers.set(Timer::Retire, confirmed.at + timers::RETIRE);

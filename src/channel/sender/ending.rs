@@ -172,8 +172,17 @@ impl SenderMca {
             }
             Timer::Answer => {
                 let State::Running(channel) = &self.state else { return };
-                let waited = channel.patience().as_secs();
-                let why = format!("the partner said nothing for {waited} s {}", describe(&channel.work));
+                let silent = self.line.now.saturating_sub(channel.heard.max(channel.asked));
+                let why = if silent >= channel.patience() {
+                    format!(
+                        "the partner said nothing for {} s {}",
+                        channel.patience().as_secs(),
+                        describe(&channel.work)
+                    )
+                } else {
+                    let waited = self.line.now.saturating_sub(channel.asked).as_secs();
+                    format!("the partner sent signs of life but no answer for {waited} s {}", describe(&channel.work))
+                };
                 self.end(disorderly(None, why));
             }
             Timer::Heartbeat => self.with_channel(super::Channel::beat),

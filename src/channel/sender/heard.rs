@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::batch::Batch;
 use super::channel::{Channel, Origin, Work};
 use super::resync::{Answer, Verdict, judge};
-use super::{Line, Output, SenderMca, State, disorderly};
+use super::{Line, Output, Resolution, SenderMca, State, disorderly};
 use crate::channel::dialect::{ConfirmLuwid, ConfirmRequest, ConfirmRequestSegment, ResyncNumber};
 use crate::channel::line::orderly;
 use crate::channel::sequence::following;
@@ -128,6 +128,9 @@ impl Channel {
             Some(question) => match judge(question, &answer) {
                 Verdict::Settled(how) => {
                     let question = *question;
+                    if let Some(why) = self.incomplete(&question) {
+                        return Ok(Some(disorderly(code, undecided(&why, how))));
+                    }
                     self.dlq_used += u64::from(segment.tsh.flags1.contains(ControlFlags1::DLQ_USED));
                     self.settle(line, &question, how, false);
                     Ok(None)
@@ -265,6 +268,18 @@ impl Channel {
 
 fn read(segment: &Segment) -> Result<Status, PartnerError> {
     segment.status().map_err(|error| PartnerError::malformed(STATE, StatusCode::PROTOCOL_LENGTH_ERROR, &error))
+}
+
+/// The partner's word, which is not acted on, and what an operator's would do.
+fn undecided(why: &str, how: Resolution) -> String {
+    let (says, resolve) = match how {
+        Resolution::Commit => ("has it", "commit"),
+        Resolution::Backout => ("has nothing of it", "backout"),
+    };
+    format!(
+        "the partner says that it {says}, but {why}; it stays in doubt. Find out where the others are, then resolve the channel: commit takes \
+         those that are there off their queues, backout sends them again; the partner's word is {resolve}"
+    )
 }
 
 /// Codes that are about the batch, not about the channel (wire reference, channel flow 5: how a rejection is worded is U).

@@ -21,7 +21,7 @@ use crate::channel::sender::{Input, Output, SenderMca, Step, StopMode, Token};
 use crate::channel::{ChannelKey, Definition, Partner, Stopped};
 use crate::mapping::Publication;
 use crate::target::{self, Claimed, Feed, Outcome, Source, Taken, Ticket};
-use crate::wire::StatusCode;
+use crate::wire::{Segment, StatusCode};
 
 /// One connection of a sending channel, from its first byte to its last.
 pub(super) struct Sending<'g, T: Source, S> {
@@ -48,6 +48,19 @@ pub(super) struct Sending<'g, T: Source, S> {
     instead: HashMap<Token, Vec<Publication>>,
     /// The machine waits for a message.
     wants: bool,
+    /// Nobody knows what became of the last step.
+    unknown: bool,
+}
+
+/// A requester's call.
+#[derive(Debug)]
+pub(super) struct Requested {
+    /// The channel that it named.
+    pub(super) definition: Definition,
+    /// Its first segment.
+    pub(super) first: Segment,
+    /// What the operator wants of the channel.
+    pub(super) wanted: watch::Receiver<Wanted>,
 }
 
 impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
@@ -62,6 +75,17 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
         let (identity, now) = (gateway.settings.identity.clone(), gateway.clock.now());
         let mca = SenderMca::calling(identity, definition.clone(), crate::clock::since_1970(), now);
         let link = Link::new(stream, mca.max_segment());
+        Self::with(gateway, mca, link, peer, definition.clone(), wanted)
+    }
+
+    fn with(
+        gateway: &'g Gateway<T>,
+        mca: SenderMca,
+        link: Link<S>,
+        peer: SocketAddr,
+        definition: Definition,
+        wanted: watch::Receiver<Wanted>,
+    ) -> Self {
         Self {
             gateway,
             mca,
@@ -69,7 +93,7 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
             peer,
             channel: definition.name.clone(),
             partner: String::new(),
-            definition: definition.clone(),
+            definition,
             board: None,
             slot: None,
             wanted,
@@ -80,7 +104,17 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
             doubted: Vec::new(),
             instead: HashMap::new(),
             wants: false,
+            unknown: false,
         }
+    }
+
+    /// For a connection on which a requester called.
+    pub(super) fn called(gateway: &'g Gateway<T>, link: Link<S>, peer: SocketAddr, requested: Requested) -> Self {
+        let (identity, now) = (gateway.settings.identity.clone(), gateway.clock.now());
+        let Requested { definition, first, wanted } = requested;
+        let mut mca = SenderMca::new(identity, crate::clock::since_1970(), now);
+        mca.handle(now, Input::Segment(first));
+        Self::with(gateway, mca, link, peer, definition, wanted)
     }
 
     /// Runs the channel to its end.
@@ -88,10 +122,13 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
         let mut ran = false;
         let stopped = self.serve(&mut ran).await;
         self.link.close().await;
+        self.report_end(&stopped);
         if let Some(feed) = self.feed.take() {
+            if !self.unknown {
+                self.tell(|status| status.recorded(feed.record()));
+            }
             feed.release().await;
         }
-        self.report_end(&stopped);
         let shown = self.board.is_some();
         if let Some(board) = self.board.take() {
             board.ended((!stopped.orderly).then_some(stopped.why.as_str()));
@@ -127,8 +164,13 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
                         }
                     }
                     Output::Stopped(stopped) => return stopped,
-                    // A server that is called comes by another way, and what is to be sent was sent.
-                    Output::Identify { .. } | Output::CallBack(_) | Output::Send(_) => {}
+                    Output::Identify { partner, .. } => {
+                        let answer = self.identify(&partner);
+                        self.handle(answer);
+                    }
+                    Output::CallBack(_) => self.gateway.settings.board.nudge(&self.channel),
+                    // What is to be sent was sent.
+                    Output::Send(_) => {}
                 }
             }
             self.show();
@@ -232,6 +274,17 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
         self.mca.handle(self.gateway.clock.now(), input);
     }
 
+    /// A requester may have the channel, unless an operator stopped it.
+    fn identify(&mut self, partner: &Partner) -> Input {
+        partner.qmgr_name.clone_into(&mut self.partner);
+        if *self.wanted.borrow() == Wanted::Started {
+            return Input::Defined(Box::new(self.definition.clone()));
+        }
+        let why = format!("{} at {} was refused: {}", partner.qmgr_name, self.peer.ip(), board::Refused::Stopped);
+        self.gateway.settings.board.update(&self.channel, |status| status.refused(&why));
+        Input::Refused(StatusCode::CHANNEL_UNAVAILABLE, why)
+    }
+
     /// Takes the channel's place among the running, its lease and its queues.
     async fn claim(&mut self, partner: &Partner) -> Input {
         partner.qmgr_name.clone_into(&mut self.partner);
@@ -274,6 +327,7 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
             Err(error) => return Input::Refused(StatusCode::QM_UNAVAILABLE, error.text),
         };
         let record = feed.record().cloned();
+        self.tell(|status| status.recorded(record.as_ref()));
         let doubted = match feed.in_doubt().await {
             Ok(doubted) => doubted,
             Err(error) => return Input::Refused(StatusCode::QM_UNAVAILABLE, error.text),
@@ -345,7 +399,10 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
             Outcome::RolledBack(error) | Outcome::Refused(error) => {
                 Input::RolledBack(StatusCode::BATCH_FAILURE, error.text)
             }
-            Outcome::InDoubt(error) => Input::InDoubt(error.text),
+            Outcome::InDoubt(error) => {
+                self.unknown = true;
+                Input::InDoubt(error.text)
+            }
         };
         self.handle(answer);
     }

@@ -72,9 +72,13 @@ impl<T: Source, S: Stream> Sending<'_, T, S> {
         let health = &self.gateway.settings.health;
         match outcome {
             Outcome::Committed => health.target(Ok(())),
-            Outcome::RolledBack(error) | Outcome::Refused(error) | Outcome::InDoubt(error) => {
+            Outcome::RolledBack(error) | Outcome::Refused(error) => {
                 health.target(Err(error.text.clone()));
                 self.tell(|status| status.last_error = Some(error.text.clone()));
+            }
+            Outcome::InDoubt(error) => {
+                health.target(Err(error.text.clone()));
+                self.tell(|status| status.in_doubt(&error.text));
             }
         }
     }

@@ -174,3 +174,39 @@ fn a_luwid_in_the_body_counts_where_the_dialect_has_one() {
     assert!(matches!(judge(&question(NumberAndLuwid), &answer(OLD, DOUBT)), Verdict::Doubtful(_)));
     assert!(matches!(judge(&question(Number), &answer(Luwid::ZERO, DOUBT)), Verdict::Doubtful(_)));
 }
+
+#[test]
+fn no_answer_decides_while_messages_of_the_batch_are_missing() {
+    for (answer, word) in [(resync(NONE, DOUBT, 7), "commit"), (resync(NONE, OLD, 5), "backout")] {
+        for here in [&[][..], &[2]] {
+            let mut rig = Rig::bound(definition(&[]), Some(record(5, Some((7, 2)))), here);
+            rig.hear(answer.clone());
+            assert!(matches!(&rig.out[..], [Output::Stopped(_)]), "{:?}", rig.out);
+            let why = &rig.stopped().why;
+            assert!(why.contains(&format!("only {} of the 2 messages of LUWID {DOUBT}", here.len())), "{why}");
+            assert!(why.ends_with(&format!("the partner's word is {word}")), "{why}");
+        }
+    }
+    // An operator's word is acted on, with what is there.
+    let mut rig = Rig::bound(definition(&[]), Some(record(5, Some((7, 2)))), &[2]);
+    rig.tell(Input::Resolve(Resolution::Commit));
+    rig.tell(Input::Empty);
+    assert_eq!((rig.step().retire.clone(), rig.step().record.in_doubt), (tokens(&[2]), None));
+}
+
+#[test]
+fn a_partner_that_only_sends_heartbeats_is_not_waited_for_without_end() {
+    let mut rig = Rig::bound(definition(&[]), Some(record(5, Some((7, 2)))), &[1, 2]);
+    let mut waited = 0;
+    while !matches!(rig.out.last(), Some(Output::Stopped(_))) {
+        assert!(waited < 2000, "it waits for ever");
+        rig.wait(10.0);
+        waited += 10;
+        if !matches!(rig.out.last(), Some(Output::Stopped(_))) {
+            rig.hear(segment(SegmentType::HEARTBEAT, ASK, Luwid::ZERO, Bytes::new()));
+        }
+    }
+    assert_eq!(waited, 1800);
+    let why = &rig.stopped().why;
+    assert!(why.contains("signs of life but no answer for 1800 s") && why.contains("stays in doubt"), "{why}");
+}
