@@ -17,6 +17,8 @@ mod doors;
 mod faults;
 #[path = "target_amqp/lost_answer.rs"]
 mod lost_answer;
+#[path = "target_amqp/unread.rs"]
+mod unread;
 
 use mqferry::target::AmqpTarget;
 use mqferry::tls::ClientFiles;

@@ -13,7 +13,7 @@ use crate::admin::server::cannot_listen;
 use crate::config::{BrokerPlan, Plan};
 use crate::target::address::BrokerAddress;
 use crate::target::embedded::Browser;
-use crate::target::{self, Severity};
+use crate::target::{self, Outlet, Severity};
 
 /// What to check.
 #[derive(Clone, Debug, Args)]
@@ -106,8 +106,26 @@ async fn findings(plan: &Plan) -> Vec<Finding> {
         Finding::of("listener", free(plan.listener, "[listener]").await),
         Finding::of("admin", free(plan.admin, "[admin]").await),
     ];
+    findings.extend(topics(plan));
     findings.extend(broker(&plan.broker).await);
     findings
+}
+
+/// Channels that consume what the broker's protocol cannot give them.
+fn topics(plan: &Plan) -> Vec<Finding> {
+    if !matches!(plan.broker.address, BrokerAddress::Amqp(_)) {
+        return Vec::new();
+    }
+    let channels = plan.channels.iter().filter_map(|channel| Some((&channel.name, plan.outlets.get(&channel.name)?)));
+    let topics = channels.flat_map(|(name, outlets)| outlets.outlets.iter().map(move |outlet| (name, outlet)));
+    let topics = topics.filter(|(_, outlet)| matches!(outlet, Outlet::Topic { .. }));
+    let found = topics.map(|(name, outlet)| {
+        let text = format!(
+            "channel {name} consumes {outlet}, which AMQP cannot: write the broker's OpenWire address (tcp://)"
+        );
+        Finding::of("configuration", Err(text))
+    });
+    found.collect()
 }
 
 /// Whether the port can be had now.
@@ -145,5 +163,26 @@ fn embedded(dir: &Path) -> Result<String, String> {
     match Browser::open(dir) {
         Ok(_) => Ok(format!("embedded:{shown} holds a store, and nobody else has it open")),
         Err(error) => Err(error.text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn topics_are_not_consumed_over_amqp() {
+        let found = |url: &str| {
+            let text = format!(
+                "name = \"GW\"\n[broker]\nurl = \"{url}\"\n[[channel]]\nname = \"GW.TO.QM1\"\nchltype = \"SDR\"\n\
+                 conname = \"qm1.example(1414)\"\nrqmname = \"QM1\"\n\
+                 xmitq = [\"queue://MQ.QM1.>\", \"topic://rates?durable=GW.rates\"]\n"
+            );
+            topics(&crate::config::read("test.toml", &text, &|_| None).unwrap())
+        };
+        assert!(found("tcp://localhost:61616").is_empty());
+        let [finding] = found("amqp://localhost:5672").try_into().unwrap();
+        assert_eq!(finding.verdict, Verdict::Wrong);
+        assert!(finding.text.contains("GW.TO.QM1 consumes topic://rates") && finding.text.contains("tcp://"));
     }
 }

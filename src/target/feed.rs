@@ -125,10 +125,20 @@ pub struct Taken {
     pub ticket: Ticket,
     /// Where it lay; with a pattern the queue itself.
     pub from: Destination,
-    /// The message, or why it is none that an application can have sent.
-    pub publication: Result<Publication, String>,
+    /// The message, or what could be made of one that cannot be read.
+    pub publication: Result<Publication, Unreadable>,
     /// Whether the broker says that it has delivered it before; ActiveMQ says nothing of it after an orderly end.
     pub redelivered: bool,
+}
+
+/// A message that cannot be read: no application can have sent it so.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{why}")]
+pub struct Unreadable {
+    /// What is wrong with it, in one line.
+    pub why: String,
+    /// What of it can be kept, for the dead-letter queue: its body as bytes, just as it lies there.
+    pub kept: Box<Publication>,
 }
 
 /// Names a taken message within its feed.

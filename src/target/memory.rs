@@ -59,6 +59,8 @@ struct Store {
 struct Lying {
     publication: Publication,
     redelivered: bool,
+    /// Why it cannot be read.
+    unreadable: Option<String>,
 }
 
 /// One channel's record, and the wake-up call of whoever holds it now.
@@ -109,6 +111,17 @@ impl Memory {
     /// Puts a message there, as an application does.
     pub fn put(&self, publication: Publication) {
         self.lock().keep([publication]);
+        self.changed.notify_waiters();
+    }
+
+    /// Puts a message of which a feed can only say that it cannot be read, and why; `kept` is what can be kept of it.
+    pub fn put_unreadable(&self, kept: Publication, why: &str) {
+        let mut store = self.lock();
+        store.keep([kept]);
+        if let Some(mut last) = store.committed.last_entry() {
+            last.get_mut().unreadable = Some(why.to_owned());
+        }
+        drop(store);
         self.changed.notify_waiters();
     }
 
@@ -181,7 +194,7 @@ impl Store {
     fn keep(&mut self, publications: impl IntoIterator<Item = Publication>) {
         for publication in publications {
             self.last_number += 1;
-            self.committed.insert(self.last_number, Lying { publication, redelivered: false });
+            self.committed.insert(self.last_number, Lying { publication, redelivered: false, unreadable: None });
         }
     }
 

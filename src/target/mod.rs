@@ -30,7 +30,7 @@ pub use address::BrokerAddress;
 pub use amqp::AmqpTarget;
 pub use embedded::Embedded;
 pub use error::{Refusal, Side, TargetError};
-pub use feed::{Feed, Outlet, Outlets, Source, Step, Taken, Ticket};
+pub use feed::{Feed, Outlet, Outlets, Source, Step, Taken, Ticket, Unreadable};
 pub use finding::{Finding, Severity};
 pub use memory::Memory;
 pub use openwire::OpenWireTarget;

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use super::record::Mark;
-use super::{Side, Taken, TargetError, Ticket};
+use super::{Side, Taken, TargetError, Ticket, Unreadable};
 use crate::mapping::Publication;
 
 /// A message that came.
@@ -12,7 +12,7 @@ use crate::mapping::Publication;
 pub(super) struct Arrival<H> {
     pub(super) mark: Mark,
     pub(super) handle: H,
-    pub(super) publication: Result<Publication, String>,
+    pub(super) publication: Result<Publication, Unreadable>,
     pub(super) redelivered: bool,
 }
 
@@ -146,11 +146,27 @@ impl<H: Clone> Book<H> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mapping::Destination;
+    use crate::mapping::{Body, Destination};
 
     fn arrival(queue: &str, identity: &str, handle: u32) -> Arrival<u32> {
         let mark = Mark { from: Destination::Queue(queue.into()), identity: identity.into() };
-        Arrival { mark, handle, publication: Err("a test's".into()), redelivered: false }
+        let publication = Publication {
+            destination: mark.from.clone(),
+            persistent: true,
+            priority: 4,
+            expires_at_ms: None,
+            message_id: None,
+            correlation_id: None,
+            reply_to: None,
+            message_type: None,
+            group_id: None,
+            group_sequence: None,
+            user_id: None,
+            timestamp_ms: None,
+            properties: [].into(),
+            body: Body::Empty,
+        };
+        Arrival { mark, handle, publication: Ok(publication), redelivered: false }
     }
 
     #[test]

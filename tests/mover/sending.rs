@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use mqferry::admin::Operation;
 use mqferry::channel::sender::Resolution;
-use mqferry::mapping::{Body, Destination, Publication};
+use mqferry::mapping::{Body, Destination, Publication, Value};
 use mqferry::partner::receiver::{LocalQueues, Receiver, Receiving};
 use mqferry::partner::{Death, PartnerError, Step, generator, judge};
 use mqferry::target::memory::CommitFault;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -164,8 +166,86 @@ async fn what_mq_cannot_hold_goes_to_the_dead_letter_queue_and_its_neighbours_go
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].body, Body::Text(generator::body(99, 200)));
     let property = |name: &str| dead[0].properties.get(name).cloned();
-    assert_eq!(property("MQFERRY_From"), Some(mqferry::mapping::Value::String(format!("queue://{long}"))));
-    assert_eq!(property("MQFERRY_Reason"), Some(mqferry::mapping::Value::Int(2152)));
+    assert_eq!(property("MQFERRY_From"), Some(Value::String(format!("queue://{long}"))));
+    assert_eq!(property("MQFERRY_Reason"), Some(Value::Int(2152)));
+    way.end(life).await;
+}
+
+/// Messages that MQ cannot hold, and one that nobody can read, each between two that go: none stops the channel.
+#[tokio::test]
+async fn no_message_stops_the_channel() {
+    let way = Way::with("").await;
+    let good = |number| way.put(number, number);
+    let wrong = |number| publication(QUEUE, number);
+    good(1);
+    good(2);
+    // What is over by now is thrown away, as the broker would.
+    way.stage.memory.put(Publication { expires_at_ms: Some(1_795_443_300_000 - 50_000_000_000), ..wrong(91) });
+    good(3);
+    way.stage.memory.put(publication("MQ.QM1.has a space", 92));
+    way.stage.memory.put(publication("MQ.QM1.", 93));
+    good(4);
+    way.stage.memory.put_unreadable(wrong(94), "byte 7 is no type, for the test");
+    good(5);
+    let life = way.live(None);
+    way.arrived(5).await;
+    way.stage.until("they are buried", || way.stage.dead().len() == 3).await;
+    let dead = way.stage.dead();
+    assert_eq!(super::stage::numbers(&dead), [92, 93, 94]);
+    let said = |place: usize, name: &str| dead[place].properties.get(name).cloned();
+    assert_eq!(said(2, "MQFERRY_Reason"), Some(Value::Int(271)));
+    assert_eq!(said(2, "MQFERRY_From"), Some(Value::String(format!("queue://{QUEUE}"))));
+    way.stage.log.says_once(&["WARN", CHANNEL, QUEUE, "MQFERRY.DLQ", "byte 7 is no type"]);
+    way.end(life).await;
+}
+
+/// Objects, nothing at all, empty texts and names that no element of XML can have go like any other.
+#[tokio::test]
+async fn every_kind_of_body_goes() {
+    let way = Way::with("").await;
+    let object = Bytes::from_static(b"\xAC\xED\0\x05t\0\x02hi");
+    let null = [("MQFERRY_NullText".into(), Value::Boolean(true))];
+    for (number, body) in (1..).zip([
+        Body::Object(object.clone()),
+        Body::Empty,
+        Body::Text(String::new()),
+        Body::Bytes(Bytes::new()),
+        Body::Map(Vec::new()),
+        Body::Stream(Vec::new()),
+    ]) {
+        let odd = [("a b<&>".into(), Value::String("\u{1}x".into()))];
+        let properties = if number == 3 { null.clone().into() } else { odd.into() };
+        way.stage.memory.put(Publication { body, properties, ..publication(QUEUE, number) });
+    }
+    let life = way.live(None);
+    let queue = Destination::Queue(QUEUE.to_owned());
+    until("the queue is empty", || way.stage.memory.at(&queue).is_empty()).await;
+    let bodies: Vec<Vec<u8>> = way.queues().bodies("ORDERS").into_iter().map(|body| body.to_vec()).collect();
+    assert_eq!(bodies.len(), 6);
+    assert!(bodies[0].ends_with(&object));
+    assert!(way.stage.dead().is_empty(), "{:?}", way.stage.dead());
+    way.end(life).await;
+}
+
+/// Whoever answers there instead of a queue manager: the channel says what it saw, and tries again until one does.
+#[tokio::test]
+async fn what_is_no_queue_manager_costs_nothing() {
+    let way = Way::with("").await;
+    way.put(1, 7);
+    let answers: [&[u8]; 4] =
+        [b"", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", &[0; 64], b"TSH \0\0\0\x1C\x01"];
+    for answer in answers {
+        let (mut stream, _) = way.listener.accept().await.unwrap();
+        let mut some = [0; 28];
+        stream.read_exact(&mut some).await.unwrap();
+        assert_eq!(&some[..3], b"TSH");
+        stream.write_all(answer).await.unwrap();
+    }
+    let life = way.live(None);
+    way.arrived(7).await;
+    assert!(way.stage.dead().is_empty());
+    let ended = way.stage.log.lines(&["WARN", CHANNEL, "ended"]);
+    assert!(!ended.is_empty() && ended.len() <= answers.len(), "{}", way.stage.log.text());
     way.end(life).await;
 }
 

@@ -23,10 +23,10 @@ impl<T: Source, S: Stream> Sending<'_, T, S> {
         };
         let publication = match &taken.publication {
             Ok(publication) => publication,
-            Err(why) => {
-                // It cannot be put anywhere else either, so it stays where it is.
-                let why = format!("a message on {} cannot be read: {why}; take it off the queue", taken.from);
-                return self.handle(Input::RolledBack(StatusCode::BATCH_FAILURE, why));
+            Err(unreadable) => {
+                let why = format!("it cannot be read: {unreadable}");
+                self.bury(token, reason::XMIT_Q_MSG_ERROR, &why);
+                return self.handle(Input::SetAside(token));
             }
         };
         match self.mapped(publication) {
@@ -71,7 +71,11 @@ impl<T: Source, S: Stream> Sending<'_, T, S> {
     /// The dead-letter queue gets the message in its place, as it is, with the reason.
     pub(super) fn bury(&mut self, token: Token, reason: i32, why: &str) {
         let settings = &self.gateway.settings;
-        let Some(Ok(publication)) = self.taken.get(&token).map(|taken| &taken.publication) else { return };
+        let publication = match self.taken.get(&token).map(|taken| &taken.publication) {
+            Some(Ok(publication)) => publication,
+            Some(Err(unreadable)) => &unreadable.kept,
+            None => return,
+        };
         let dead = mapping::undeliverable(publication, reason, why, &settings.deadq);
         let from = &publication.destination;
         let line = format!("channel {}: a message of {from} goes to {}: {why}", self.channel, settings.deadq);

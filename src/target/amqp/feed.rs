@@ -8,12 +8,17 @@
 //! pattern has that, and the pattern itself if not. Nor is there an identity that the broker keeps besides the message's own
 //! id, which applications may choose: so a digest of the message as we store it stands beside it, without its age.
 //!
+//! A message that cannot be read is refused to the broker, which puts it on its own dead-letter queue as it is: there is nothing
+//! of it here that could be put anywhere else.
+//!
 //! Topics are refused: a link that is dropped would end its durable subscription, and lose what it holds.
 
 use std::time::Duration;
 
+use fe2o3_amqp::link::RecvError;
 use fe2o3_amqp::link::delivery::DeliveryInfo;
 use fe2o3_amqp::link::receiver::CreditMode;
+use fe2o3_amqp::types::definitions::{self, AmqpError};
 use fe2o3_amqp::types::messaging::{Body, Source as LinkSource};
 use fe2o3_amqp::types::primitives::Value;
 use fe2o3_amqp::{Delivery, Receiver};
@@ -41,7 +46,7 @@ const STRANGERS: usize = 20_000;
 /// What may be missing comes this long after anything else at the latest, and the broker has answered in between.
 const QUIET: Duration = Duration::from_secs(3);
 
-type Incoming = Result<Delivery<Body<Value>>, fe2o3_amqp::link::RecvError>;
+type Incoming = Result<Delivery<Body<Value>>, RecvError>;
 
 /// A message that is not settled: which receiver has it, and what settles it.
 pub(super) type Unsettled = (usize, DeliveryInfo);
@@ -55,6 +60,8 @@ pub struct AmqpFeed {
     outlets: Vec<Outlet>,
     book: Book<Unsettled>,
     window: u32,
+    /// What cannot be read, and why; to be refused.
+    unread: Vec<(Unsettled, String)>,
 }
 
 #[derive(Debug)]
@@ -91,6 +98,7 @@ impl Source for AmqpTarget {
             outlets: outlets.to_vec(),
             book: Book::new(ahead),
             window: u32::try_from(ahead).unwrap_or(WINDOW).clamp(1, WINDOW),
+            unread: Vec::new(),
         };
         if !in_doubt {
             feed.open_all().await?;
@@ -166,31 +174,54 @@ impl AmqpFeed {
 
     /// Takes a delivery in; nothing waits here, so none can be lost between its receipt and the book.
     fn arrived(&mut self, place: usize, incoming: Incoming) -> Result<(), TargetError> {
-        let delivery = incoming.map_err(|error| TargetError {
-            side: Side::Network,
-            text: format!("{} was lost while consuming: {}", self.claim.connection.broker(), one_line(&error)),
-            retry: true,
-        })?;
         let Some(link) = self.receivers.get_mut(place) else { return Ok(()) };
         link.credit = link.credit.saturating_sub(1);
-        link.out += 1;
+        let delivery = match incoming {
+            Ok(delivery) => delivery,
+            Err(RecvError::MessageDecode(error)) => {
+                self.unread.push(((place, error.info), one_line(&error.source)));
+                return Ok(());
+            }
+            Err(error) => {
+                let text = format!("{} was lost while consuming: {}", self.claim.connection.broker(), one_line(&error));
+                return Err(TargetError { side: Side::Network, text, retry: true });
+            }
+        };
         let info = DeliveryInfo::from(&delivery);
         let message = delivery.into_message();
         let redelivered = message.header.as_ref().is_some_and(|header| header.delivery_count > 0);
         let through = Destination::Queue(link.name.clone());
         let consumed = Outlet::Queue(link.name.clone());
-        let id = message.properties.as_ref().and_then(|properties| properties.message_id.clone());
-        let publication = from_amqp(message, &through, clock::wall_ms()).map_err(|error| error.to_string());
-        let (from, identity) = match &publication {
-            Ok(it) => {
-                let from = if consumed.takes(&it.destination) { it.destination.clone() } else { through };
-                (from, format!("{} {:016x}", it.message_id.as_deref().unwrap_or("-"), digest(it)))
+        let publication = match from_amqp(message, &through, clock::wall_ms()) {
+            Ok(publication) => publication,
+            Err(why) => {
+                self.unread.push(((place, info), why.to_string()));
+                return Ok(());
             }
-            Err(why) => (through, format!("{id:?} {why}")),
         };
+        link.out += 1;
+        let from = if consumed.takes(&publication.destination) { publication.destination.clone() } else { through };
+        let identity = format!("{} {:016x}", publication.message_id.as_deref().unwrap_or("-"), digest(&publication));
         if self.book.is_recalling() || self.outlets.iter().any(|outlet| outlet.takes(&from)) || self.is_outlet(&from) {
             let mark = Mark { from, identity };
-            self.book.arrived(Arrival { mark, handle: (place, info), publication, redelivered });
+            self.book.arrived(Arrival { mark, handle: (place, info), publication: Ok(publication), redelivered });
+        }
+        Ok(())
+    }
+
+    /// Refuses what cannot be read. Safe to drop: what was not refused is refused again.
+    async fn refuse_unread(&mut self) -> Result<(), TargetError> {
+        while let Some(((place, info), why)) = self.unread.last() {
+            if let Some(link) = self.receivers.get(*place) {
+                let (connection, limit) = (&self.claim.connection, self.claim.limits.answer);
+                let error = definitions::Error::new(AmqpError::DecodeError, why.clone(), None);
+                connection.wait("refusing a message", limit, link.receiver.reject(info.clone(), error)).await?;
+                tracing::warn!(
+                    "a message of queue://{} cannot be read and goes to the broker's own dead-letter queue: {why}",
+                    link.name
+                );
+            }
+            self.unread.pop();
         }
         Ok(())
     }
@@ -233,6 +264,7 @@ impl AmqpFeed {
             if let Some(taken) = self.try_ready()? {
                 return Ok(taken);
             }
+            self.refuse_unread().await?;
             self.give_credit().await?;
             let (place, incoming) = self.receive().await?;
             self.arrived(place, incoming)?;
@@ -268,6 +300,7 @@ impl AmqpFeed {
         }
         let mut asked_after_quiet = false;
         while self.book.missing() > 0 {
+            self.refuse_unread().await?;
             self.give_credit().await?;
             match tokio::time::timeout(QUIET, self.receive()).await {
                 Ok(received) => {

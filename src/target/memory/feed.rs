@@ -6,7 +6,7 @@ use super::{CommitFault, Memory, MemoryClaim};
 use crate::channel::record::{ChannelKey, SendRecord};
 use crate::target::record::{Mark, Sending};
 use crate::target::taken::{Arrival, Book};
-use crate::target::{Claimed, Feed, Outcome, Outlet, Side, Source, Step, Taken, Target, TargetError};
+use crate::target::{Claimed, Feed, Outcome, Outlet, Side, Source, Step, Taken, Target, TargetError, Unreadable};
 
 /// The lease on a sending channel of a [`Memory`], and what it consumes.
 #[derive(Debug)]
@@ -75,7 +75,11 @@ impl MemoryFeed {
     fn take(&mut self, number: u64, lying: super::Lying) {
         self.taken.insert(number);
         let mark = Mark { from: lying.publication.destination.clone(), identity: number.to_string() };
-        let (publication, redelivered) = (Ok(lying.publication), lying.redelivered);
+        let redelivered = lying.redelivered;
+        let publication = match lying.unreadable {
+            Some(why) => Err(Unreadable { why, kept: Box::new(lying.publication) }),
+            None => Ok(lying.publication),
+        };
         self.book.arrived(Arrival { mark, handle: number, publication, redelivered });
     }
 

@@ -16,7 +16,7 @@ use futures_util::FutureExt as _;
 use super::codec::{AckType, ConsumerId, ConsumerInfo, MessageAck, MessageDispatch, TransactionType};
 use super::connection::Asked;
 use super::lease::OpenWireClaim;
-use super::message::from_openwire;
+use super::message::{from_openwire, unread};
 use super::unit::{OpenWireUnit, Taken as Lying};
 use super::{OpenWireTarget, refusal};
 use crate::channel::record::{ChannelKey, SendRecord};
@@ -25,7 +25,7 @@ use crate::target::failover::Refused;
 use crate::target::lease::Kept;
 use crate::target::record::{Mark, Sending, client_id};
 use crate::target::taken::{Arrival, Book};
-use crate::target::{Claimed, Feed, Outcome, Outlet, Side, Source, Step, Taken, TargetError, Unit as _};
+use crate::target::{Claimed, Feed, Outcome, Outlet, Side, Source, Step, Taken, TargetError, Unit as _, Unreadable};
 
 /// Messages that the broker may send to one consumer before it hears of their delivery; below its page of 200.
 const WINDOW: usize = 100;
@@ -189,9 +189,10 @@ impl OpenWireFeed {
         );
         let publication = match from_openwire(&message) {
             Ok(Some(publication)) => Ok(publication),
-            Ok(None) => Err("a message without a destination".to_owned()),
+            Ok(None) => Err("it says no destination".to_owned()),
             Err(error) => Err(error.to_string()),
         };
+        let publication = publication.map_err(|why| Unreadable { why, kept: Box::new(unread(&message, &from)) });
         let lying = Lying { from: from.clone(), consumer: consumer_id, id };
         let counted = self.book.is_recalling();
         if counted {

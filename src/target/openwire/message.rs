@@ -11,7 +11,7 @@ use super::codec::{
 use crate::mapping::id::hex;
 use crate::mapping::nested;
 use crate::mapping::publication::{Body, Entry, Value};
-use crate::mapping::{PropertyMap, Publication};
+use crate::mapping::{Destination, PropertyMap, Publication};
 use crate::target::Refusal;
 
 /// See [`class`].
@@ -107,6 +107,33 @@ pub fn from_openwire(message: &Message) -> Result<Option<Publication>, DecodeErr
         properties,
         body,
     }))
+}
+
+/// What can be kept of a message that [`from_openwire`] cannot read, and that lies at `from`: its body as the bytes that it has on
+/// the wire, and those of its properties as hex digits in `MQFERRY_UnreadProperties`; `MQFERRY_UnreadClass` names its class.
+pub fn unread(message: &Message, from: &Destination) -> Publication {
+    let compressed = if message.compressed { ", compressed" } else { "" };
+    let class = Value::String(format!("{:?}{compressed}", message.class));
+    let mut properties = PropertyMap::from([("MQFERRY_UnreadClass".into(), class)]);
+    if let Some(bytes) = &message.marshalled_properties {
+        properties.insert("MQFERRY_UnreadProperties".into(), Value::String(hex(bytes)));
+    }
+    Publication {
+        destination: from.clone(),
+        persistent: message.persistent,
+        priority: message.priority.min(9),
+        expires_at_ms: None,
+        message_id: message.message_id.as_ref().and_then(jms_message_id),
+        correlation_id: message.correlation_id.clone(),
+        reply_to: message.reply_to.clone(),
+        message_type: message.message_type.clone(),
+        group_id: message.group_id.clone(),
+        group_sequence: message.group_id.as_ref().map(|_| message.group_sequence),
+        user_id: message.user_id.clone(),
+        timestamp_ms: Some(message.timestamp).filter(|at| *at > 0),
+        properties,
+        body: Body::Bytes(message.content.clone().unwrap_or_default()),
+    }
 }
 
 /// JMSMessageID as ActiveMQ's client shows it.
