@@ -24,7 +24,7 @@ async fn a_message_that_cannot_be_read_goes_to_the_brokers_dead_letter_queue() {
         sender.send(durable().body(AmqpBody::Value(AmqpValue(ids.clone()))).build()).await.unwrap();
         let properties = ApplicationProperties::builder().insert("n", SimpleValue::Int(1)).build();
         let good = durable().application_properties(properties);
-        let body = AmqpBody::Data(vec![Data(Binary::from(b"good".to_vec()))].into());
+        let body = AmqpBody::<Value>::Data(vec![Data(Binary::from(b"good".to_vec()))].into());
         sender.send(good.body(body).build()).await.unwrap();
     }
     sender.close().await.unwrap();
