@@ -220,7 +220,7 @@ async fn every_kind_of_body_goes() {
     let life = way.live(None);
     let queue = Destination::Queue(QUEUE.to_owned());
     until("the queue is empty", || way.stage.memory.at(&queue).is_empty()).await;
-    let bodies: Vec<Vec<u8>> = way.queues().bodies("ORDERS").into_iter().map(|body| body.to_vec()).collect();
+    let bodies: Vec<Vec<u8>> = way.queues().bodies("ORDERS").map(|body| body.to_vec()).collect();
     assert_eq!(bodies.len(), 6);
     assert!(bodies[0].ends_with(&object));
     assert!(way.stage.dead().is_empty(), "{:?}", way.stage.dead());
