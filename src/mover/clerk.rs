@@ -46,7 +46,7 @@ async fn carry_out<T: Source>(gateway: &Gateway<T>, name: &str, operation: Opera
     })?;
     let key = ChannelKey { gateway: settings.identity.qmgr_name.clone(), channel: name.to_owned(), partner };
     let slot: Slot = gateway.running.enter_when_free(&key).await.map_err(|address| {
-        format!("channel {name} is in use, with {address}; stop it first: mqferry channel stop {name} --mode force")
+        format!("channel {name} is in use, with {address}; stop it first: mqferry channel stop {name}")
     })?;
     let ahead = 2 * usize::from(definition.batchsz) + 1;
     let mut feed = match gateway.target.feed(&key, &outlets.outlets, ahead).await {
