@@ -3,7 +3,8 @@
 //! ```text
 //!  start, or channel start --> call --- refused, no answer, broken off --> RETRYING (SHORTRTY, LONGRTY) --> call
 //!                               |   `-- a sender may call back meanwhile: then that connection counts
-//!                               `------ an end that was announced --> INACTIVE, until channel start
+//!                               `------ an end that was announced --> INACTIVE, until channel start; a sender or server
+//!                                       only if it was our wish (an operator's, or DISCINT), else RETRYING
 //! ```
 
 use std::sync::Arc;
@@ -18,8 +19,9 @@ use super::instance::{Instance, Over};
 use super::outgoing::Sending;
 use crate::admin::board::Wanted;
 use crate::admin::status::ChannelStatus;
-use crate::channel::{Calls, Conname, Definition};
+use crate::channel::{Calls, Conname, Definition, Stopped};
 use crate::target::Source;
+use crate::wire::StatusCode;
 
 /// How long a machine may take to accept a connection.
 const CONNECT_LIMIT: Duration = Duration::from_secs(30);
@@ -167,12 +169,21 @@ impl<T: Source> Dialer<T> {
         let learned = max_message_bytes.filter(|_| max_message_bytes != self.max_message_bytes);
         self.max_message_bytes = max_message_bytes.or(self.max_message_bytes);
         let call = match (ran, stopped.announced) {
+            (true, true) if self.is_sent_away(&stopped) => Call::BrokeOff(stopped.why),
             (true, true) => Call::Done,
             (true, false) => Call::BrokeOff(stopped.why),
             (false, _) if learned.is_some() => Call::Again,
             (false, _) => Call::Failed(format!("{address}: {}", stopped.why)),
         };
         (call, shown.into())
+    }
+
+    /// Whether it was the partner that wished a channel to end from which we send. Nobody would start it when messages
+    /// come, as a trigger does at a queue manager.
+    fn is_sent_away(&self, stopped: &Stopped) -> bool {
+        self.definition.chltype.sends()
+            && *self.wanted.borrow() != Wanted::Stopped
+            && stopped.code != Some(StatusCode::TIMEOUT_EXPIRED)
     }
 
     /// Waits before the next call.

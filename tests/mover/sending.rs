@@ -7,7 +7,7 @@ use bytes::Bytes;
 use mqferry::admin::Operation;
 use mqferry::channel::sender::Resolution;
 use mqferry::mapping::{Body, Destination, Publication, Value};
-use mqferry::partner::receiver::{LocalQueues, Receiver, Receiving};
+use mqferry::partner::receiver::{Habits, LocalQueues, Receiver, Receiving};
 use mqferry::partner::{Death, PartnerError, Step, generator, judge};
 use mqferry::target::memory::CommitFault;
 use tempfile::TempDir;
@@ -47,9 +47,13 @@ impl Way {
     }
 
     fn live(&self, die_at: Option<Death>) -> Life {
+        self.live_with(die_at, Habits::default())
+    }
+
+    fn live_with(&self, die_at: Option<Death>, habits: Habits) -> Life {
         let wait = Duration::from_secs(30);
         let options =
-            Receiving { fsync: false, answer_timeout: wait, die_at, ..Receiving::new("QM1", self.folder.path()) };
+            Receiving { fsync: false, answer_timeout: wait, die_at, habits, ..Receiving::new("QM1", self.folder.path()) };
         let receiver = Receiver::open(options).unwrap();
         let listener = Arc::clone(&self.listener);
         Life(tokio::spawn(async move { receiver.serve(&listener).await }))
@@ -108,6 +112,17 @@ async fn a_queue_empties_into_the_queue_manager() {
     let status = way.stage.board.status(CHANNEL).unwrap();
     assert_eq!((status.state.word(), status.rqmname.as_str(), status.msgs), ("RUNNING", "QM1", 30));
     assert!(!status.indoubt);
+    way.end(life).await;
+}
+
+/// As its operator's stop does.
+#[tokio::test]
+async fn a_queue_manager_that_ends_the_channel_is_called_again() {
+    let way = Way::with("").await;
+    way.put(1, 18);
+    let life = way.live_with(None, Habits { close_after: Some(1), ..Habits::default() });
+    way.arrived(18).await;
+    assert!(way.stage.board.connections(CHANNEL) >= 3, "each connection had one batch");
     way.end(life).await;
 }
 
