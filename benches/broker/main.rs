@@ -68,7 +68,7 @@ const OPENWIRE: &[Load] = &[
 const AMQP: &[Load] = &[load(KIB, 1, 1, 1_000), load(KIB, 50, 1, 10_000), load(KIB, 500, 1, 20_000)];
 
 /// A bridge that commits each message takes long over more.
-const BRIDGED: &[Load] = &[load(KIB, 50, 1, 10_000)];
+const BRIDGED: &[Load] = &[load(KIB, 50, 1, 30_000)];
 
 /// Java's second compiler, which a broker in earnest has and which the tests, for a quick start, do without.
 const JAVA: (&str, &str) = ("_JAVA_OPTIONS", "-XX:TieredStopAtLevel=4");

@@ -52,8 +52,13 @@ impl Way {
 
     fn live_with(&self, die_at: Option<Death>, habits: Habits) -> Life {
         let wait = Duration::from_secs(30);
-        let options =
-            Receiving { fsync: false, answer_timeout: wait, die_at, habits, ..Receiving::new("QM1", self.folder.path()) };
+        let options = Receiving {
+            fsync: false,
+            answer_timeout: wait,
+            die_at,
+            habits,
+            ..Receiving::new("QM1", self.folder.path())
+        };
         let receiver = Receiver::open(options).unwrap();
         let listener = Arc::clone(&self.listener);
         Life(tokio::spawn(async move { receiver.serve(&listener).await }))
