@@ -1,6 +1,6 @@
 //! Messages a second into a real broker, beside the broker's own Java client: same broker, same run, same sizes, same
 //! batches, persistent, transacted. `cargo bench --bench broker`; `MQFERRY_BENCH_ROUNDS` (3) says how often each takes
-//! its turn, an argument (`openwire`, `amqp`, `target`, `bridges`) picks one table, another (`1024/50/1`: bytes, batch, channels) a
+//! its turn, an argument (`openwire`, `amqp`, `target`, `sending`, `sending-amqp`, `bridges`) picks one table, another (`1024/50/1`: bytes, batch, channels) a
 //! load of it.
 //!
 //! What a cell sent is removed after it, so that no broker fills up.
@@ -10,6 +10,7 @@
 //! | Java client, Qpid JMS | the peer: a Java sender of the same messages (properties, too), one commit a batch; each transaction also replaces a record message, as ours does |
 //! | gateway | simulated queue manager, channel, `mqferry run`, broker |
 //! | target | our target alone, within this process |
+//! | Java client, with record, gateway (`sending`) | out of a broker: a transacted consumer, the same that replaces a record in each transaction, and a sending channel |
 //! | network connector, Camel | bridges between two brokers, moving the same messages out of a queue that is there |
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
@@ -25,6 +26,7 @@ mod process;
 mod bridges;
 mod gateway;
 mod peer;
+mod sending;
 mod table;
 mod target;
 
@@ -66,6 +68,10 @@ const OPENWIRE: &[Load] = &[
     load(KIB, 500, 4, 60_000),
 ];
 const AMQP: &[Load] = &[load(KIB, 1, 1, 1_000), load(KIB, 50, 1, 10_000), load(KIB, 500, 1, 20_000)];
+
+/// Out of a broker: a queue that lies there.
+const DRAINED: &[Load] = &[load(KIB, 50, 1, 20_000), load(KIB, 500, 1, 30_000)];
+const DRAINED_AMQP: &[Load] = &[load(KIB, 50, 1, 10_000), load(KIB, 500, 1, 10_000)];
 
 /// A bridge that commits each message takes long over more.
 const BRIDGED: &[Load] = &[load(KIB, 50, 1, 30_000)];
@@ -116,6 +122,22 @@ fn main() {
             let like = gateway::sample(&broker, &broker.amqp_url(), load);
             table.add("Qpid JMS", peer::send(Client::Qpid, &broker, load, round, &like));
             table.add("target", target::run(&broker, load, round));
+        });
+    }
+    if picked("sending") {
+        let broker = Broker::builder().heap_mb(2048).start();
+        println!("\nout of a broker, OpenWire");
+        let url = broker.openwire_url();
+        rows(rounds, &of(DRAINED), "Java client", |load, round, table| {
+            sending::turn(Client::ActiveMq, &broker, &url, load, round, table);
+        });
+    }
+    if picked("sending-amqp") {
+        let broker = Broker::builder().heap_mb(2048).start();
+        println!("\nout of a broker, AMQP");
+        let url = broker.amqp_url();
+        rows(rounds, &of(DRAINED_AMQP), "Qpid JMS", |load, round, table| {
+            sending::turn(Client::Qpid, &broker, &url, load, round, table);
         });
     }
     if picked("bridges") {

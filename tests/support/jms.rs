@@ -104,12 +104,13 @@ pub struct Entry {
     pub typed: Typed,
 }
 
-/// What a `Send` measured.
+/// What a `Send` or a `Drain` measured.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub struct Sent {
     /// Messages.
+    #[serde(alias = "received")]
     pub sent: u64,
-    /// From the first send to the answer of the last commit.
+    /// To the answer of the last commit; see the programs.
     pub seconds: f64,
     /// Their quotient.
     pub per_second: f64,
@@ -154,6 +155,11 @@ pub fn put(client: Client, broker: &Broker, plan: &[String]) -> Program {
 /// Sends to a queue or topic.
 pub fn send(client: Client, broker: &Broker, destination: &str) -> Program {
     Program::new("Send", client, broker, destination)
+}
+
+/// Takes messages off a queue in transactions, and measures: see `Drain.java`.
+pub fn drain(client: Client, broker: &Broker, queue: &str) -> Program {
+    Program::new("Drain", client, broker, queue)
 }
 
 /// Removes a queue with all that lies on it.

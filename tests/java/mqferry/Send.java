@@ -96,7 +96,7 @@ public final class Send {
     }
 
     /** The most memory that this process ever had, as Linux tells; -1 elsewhere. */
-    private static long peakKib() throws IOException {
+    static long peakKib() throws IOException {
         Path status = Path.of("/proc/self/status");
         if (!Files.exists(status)) {
             return -1;
