@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, UNIX_EPOCH};
 
 use assert_cmd::Command;
-use mqferry::admin::{Admin, Agreed, ChannelBoard, Health, server};
+use mqferry::admin::board::Wanted;
+use mqferry::admin::{Admin, Agreed, Answered, ChannelBoard, Health, Operation, server};
 use mqferry::channel::definition::ChannelType;
+use mqferry::channel::sender::{Resolution, StopMode};
 use mqferry::channel::{Definition, Partner, SyncRecord};
 use mqferry::telemetry::{Metrics, names};
 use mqferry::wire::Luwid;
@@ -157,6 +159,72 @@ async fn an_operator_stops_and_starts_a_channel() {
     let (code, out, _) = gateway.command(&["start", CHANNEL]).await;
     assert_eq!((code, out.as_str()), (0, "QM1.TO.AMQGW: INACTIVE\n"));
     assert!(wanted.has_changed().unwrap());
+}
+
+#[tokio::test]
+async fn an_operator_names_the_mode_of_a_stop() {
+    let gateway = Gateway::start().await;
+    let wanted = gateway.admin.board.wanted(CHANNEL).unwrap();
+    for (word, mode) in [("quiesce", StopMode::Quiesce), ("force", StopMode::Force), ("terminate", StopMode::Terminate)]
+    {
+        let (code, out, err) = gateway.command(&["stop", CHANNEL, "--mode", word]).await;
+        assert_eq!((code, out.as_str(), err.as_str()), (0, "QM1.TO.AMQGW: STOPPED\n", ""));
+        assert_eq!(*wanted.borrow(), Wanted::Stopped(mode));
+        gateway.admin.board.start(CHANNEL).unwrap();
+        assert_eq!(gateway.ask(&format!("POST /channels/{CHANNEL}/stop/{word}"), "").await.0, 200);
+        assert_eq!(*wanted.borrow(), Wanted::Stopped(mode));
+    }
+    let (code, text) = gateway.ask(&format!("POST /channels/{CHANNEL}/stop/now"), "").await;
+    assert!(code == 404 && text.contains("quiesce, force or terminate"), "{code} {text}");
+    assert_eq!(gateway.command(&["stop", CHANNEL, "--mode", "now"]).await.0, 2);
+}
+
+/// The paths of RESOLVE and RESET CHANNEL: what is asked for reaches whoever carries it out, and its answer the operator.
+#[tokio::test]
+async fn an_operator_resolves_and_resets_over_http() {
+    let gateway = Gateway::start().await;
+    let mut requests = gateway.admin.board.requests().unwrap();
+    let carried_out = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        while let Some(request) = requests.recv().await {
+            let channel = request.channel.clone();
+            let changed = !matches!(request.operation, Operation::Reset { really: false, .. });
+            seen.push((channel.clone(), request.operation));
+            let answer = if seen.len() == 5 {
+                Err("channel is not in doubt".to_owned())
+            } else {
+                Ok(Answered { channel, changed, text: "as told".to_owned() })
+            };
+            request.answer.send(answer).unwrap();
+            if seen.len() == 5 {
+                break;
+            }
+        }
+        seen
+    });
+    for (request, changed) in [
+        ("POST /channels/QM1.TO.AMQGW/resolve/commit", true),
+        ("POST /channels/QM1.TO.AMQGW/resolve/backout", true),
+        ("GET /channels/QM1.TO.AMQGW/reset/7", false),
+        ("POST /channels/QM1.TO.AMQGW/reset/7", true),
+    ] {
+        let (code, text) = gateway.ask(request, "").await;
+        let said: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((code, &said["channel"], &said["changed"]), (200, &CHANNEL.into(), &changed.into()));
+    }
+    let (code, text) = gateway.ask("POST /channels/QM1.TO.AMQGW/resolve/commit", "").await;
+    assert!(code == 409 && text.contains("is not in doubt"), "{code} {text}");
+    let name = CHANNEL.to_owned();
+    let expected = [
+        Operation::Resolve(Resolution::Commit),
+        Operation::Resolve(Resolution::Backout),
+        Operation::Reset { seqnum: 7, really: false },
+        Operation::Reset { seqnum: 7, really: true },
+        Operation::Resolve(Resolution::Commit),
+    ];
+    assert_eq!(carried_out.await.unwrap(), expected.map(|operation| (name.clone(), operation)));
+    assert_eq!(gateway.ask("GET /channels/QM1.TO.AMQGW/resolve/commit", "").await.0, 405);
+    assert_eq!(gateway.ask("POST /channels/QM1.TO.AMQGW/reset/x", "").await.0, 400);
 }
 
 #[tokio::test]

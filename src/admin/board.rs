@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use super::request::{Answered, Desk, Operation, Request};
 use super::status::{ChannelState, ChannelStatus, Totals};
 use crate::channel::Definition;
+use crate::channel::sender::StopMode;
 use crate::telemetry::{ChannelMetrics, Metrics};
 
 /// What the operator wants of a channel.
@@ -23,8 +24,15 @@ use crate::telemetry::{ChannelMetrics, Metrics};
 pub enum Wanted {
     /// Take callers.
     Started,
-    /// End between batches, then refuse callers with STATUS 0x16 (CHANNEL_UNAVAILABLE).
-    Stopped,
+    /// End as the mode says, then refuse callers with STATUS 0x16 (CHANNEL_UNAVAILABLE).
+    Stopped(StopMode),
+}
+
+impl Wanted {
+    /// Whether the operator wants the channel stopped, in whichever way.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Stopped(_))
+    }
 }
 
 /// Why a connection may not have a channel.
@@ -169,7 +177,7 @@ impl ChannelBoard {
     pub fn open(&self, channel: &str, conname: &str) -> Result<Instance, Refused> {
         let slot = self.slots.get(channel).ok_or(Refused::Unknown)?;
         let mut entry = slot.lock();
-        if *slot.wanted.borrow() == Wanted::Stopped {
+        if slot.wanted.borrow().is_stopped() {
             let why = format!("{conname} was refused: {}", Refused::Stopped);
             entry.change(None, |status| status.refused(&why));
             slot.show(&entry);
@@ -228,7 +236,12 @@ impl ChannelBoard {
 
     /// STOP CHANNEL MODE(QUIESCE): a running one becomes STOPPING until its batch is over, any other STOPPED at once.
     pub fn stop(&self, channel: &str) -> Option<ChannelStatus> {
-        self.operate(channel, Wanted::Stopped, |status| {
+        self.stop_with(channel, StopMode::Quiesce)
+    }
+
+    /// STOP CHANNEL with a MODE; a harder one may follow a softer that is under way.
+    pub fn stop_with(&self, channel: &str, mode: StopMode) -> Option<ChannelStatus> {
+        self.operate(channel, Wanted::Stopped(mode), |status| {
             status.stopreq = true;
             status.state = match status.state {
                 ChannelState::Binding | ChannelState::Running | ChannelState::Paused | ChannelState::Stopping => {
@@ -426,7 +439,7 @@ mod tests {
         let instance = board.open("QM1.TO.AMQGW", "h(1)").unwrap();
         board.stop("QM1.TO.AMQGW").unwrap();
         assert!(wanted.has_changed().unwrap());
-        assert_eq!(*wanted.borrow_and_update(), Wanted::Stopped);
+        assert_eq!(*wanted.borrow_and_update(), Wanted::Stopped(StopMode::Quiesce));
         instance.update(|status| status.running(AGREED));
         assert_eq!(state(&board), ChannelState::Stopping);
         instance.ended(None);

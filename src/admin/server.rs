@@ -7,6 +7,7 @@
 //! | `GET /metrics` | Prometheus's text format |
 //! | `GET /channels`, `GET /channels/NAME` | status, keys of `DISPLAY CHSTATUS` |
 //! | `POST /channels/NAME/start`, `POST /channels/NAME/stop` | the status after it; stop is MODE(QUIESCE) |
+//! | `POST /channels/NAME/stop/quiesce`, `.../force`, `.../terminate` | the same with that MODE |
 //! | `POST /channels/NAME/resolve/commit`, `.../backout` | RESOLVE CHANNEL: `{"channel", "changed", "text"}`; 409 and why it was not done |
 //! | `GET /channels/NAME/reset/N`, `POST /channels/NAME/reset/N` | the same for RESET CHANNEL SEQNUM(N); GET only says what it would do |
 //!
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::request::Operation;
 use super::view::ChannelView;
 use super::{ChannelBoard, ChannelStatus, Health};
-use crate::channel::sender::Resolution;
+use crate::channel::sender::{Resolution, StopMode};
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::UPKEEP_INTERVAL;
 
@@ -112,6 +113,7 @@ fn router(admin: Admin) -> Router {
         .route("/channels/{name}", get(channel))
         .route("/channels/{name}/start", post(start))
         .route("/channels/{name}/stop", post(stop))
+        .route("/channels/{name}/stop/{mode}", post(stop_with))
         .route("/channels/{name}/resolve/commit", post(resolve_commit))
         .route("/channels/{name}/resolve/backout", post(resolve_backout))
         .route("/channels/{name}/reset/{seqnum}", get(reset_shown).post(reset))
@@ -149,6 +151,17 @@ async fn start(State(admin): State<Admin>, Path(name): Path<String>) -> Response
 async fn stop(State(admin): State<Admin>, Path(name): Path<String>) -> Response {
     tracing::info!(channel = name, "the operator stops the channel");
     show(admin.board.stop(&name), &name)
+}
+
+async fn stop_with(State(admin): State<Admin>, Path((name, mode)): Path<(String, String)>) -> Response {
+    let wanted = match mode.as_str() {
+        "quiesce" => StopMode::Quiesce,
+        "force" => StopMode::Force,
+        "terminate" => StopMode::Terminate,
+        _ => return refuse(StatusCode::NOT_FOUND, "no such mode; write quiesce, force or terminate"),
+    };
+    tracing::info!(channel = name, mode, "the operator stops the channel");
+    show(admin.board.stop_with(&name, wanted), &name)
 }
 
 async fn resolve_commit(State(admin): State<Admin>, Path(name): Path<String>) -> Response {

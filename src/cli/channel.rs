@@ -34,6 +34,7 @@ Examples:
   mqferry channel status
   mqferry channel status QM1.TO.AMQGW --json
   mqferry channel stop QM1.TO.AMQGW -c gateway.toml
+  mqferry channel stop QM1.TO.AMQGW --mode force
   mqferry channel start QM1.TO.AMQGW --admin http://127.0.0.1:9157
   mqferry channel resolve AMQGW.TO.QM1 backout
   mqferry channel reset AMQGW.TO.QM1 --seqnum 1 --yes")]
@@ -52,8 +53,15 @@ pub enum ChannelCommand {
     },
     /// Take callers again
     Start(Operation),
-    /// End between batches, then refuse callers, as STOP CHANNEL MODE(QUIESCE)
-    Stop(Operation),
+    /// End, then refuse callers, as STOP CHANNEL
+    Stop {
+        /// Which channel.
+        #[command(flatten)]
+        operation: Operation,
+        /// How: a harder one may follow a softer
+        #[arg(long, value_enum, default_value = "quiesce")]
+        mode: Mode,
+    },
     /// Decide about a batch in doubt of a sending channel, as RESOLVE CHANNEL; the partner need not be there
     Resolve {
         /// The channel
@@ -87,6 +95,17 @@ pub enum ChannelCommand {
         #[command(flatten)]
         gateway: Gateway,
     },
+}
+
+/// MODE of STOP CHANNEL.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Mode {
+    /// End between batches: the batch in hand ends, its confirm is awaited.
+    Quiesce,
+    /// Now, also in the middle of a batch; what a sending channel has asked to confirm stays in doubt.
+    Force,
+    /// Now, and wait neither for the partner nor for the broker.
+    Terminate,
 }
 
 /// ACTION of RESOLVE CHANNEL.
@@ -156,7 +175,14 @@ pub async fn run(command: ChannelCommand) -> Outcome {
             if json { show_json(&channels) } else { say(&all(&channels)) }
         }
         ChannelCommand::Start(operation) => operate(operation, "/start").await,
-        ChannelCommand::Stop(operation) => operate(operation, "/stop").await,
+        ChannelCommand::Stop { operation, mode } => {
+            let verb = match mode {
+                Mode::Quiesce => "/stop",
+                Mode::Force => "/stop/force",
+                Mode::Terminate => "/stop/terminate",
+            };
+            operate(operation, verb).await
+        }
         ChannelCommand::Resolve { name, action, json, gateway } => {
             let verb = match action {
                 Action::Commit => "/resolve/commit",

@@ -84,12 +84,16 @@ impl<T: Source> Dialer<T> {
     async fn round(&mut self) -> Round {
         let (mut short, mut long) = (self.calls.shortrty, self.calls.longrty);
         loop {
-            if *self.wanted.borrow_and_update() == Wanted::Stopped || self.connected() {
+            if self.wanted.borrow_and_update().is_stopped() || self.connected() {
                 self.show(ChannelStatus::rests);
                 return Round::Over;
             }
             let before = self.instances();
             let (call, own) = self.call().await;
+            if self.wanted.borrow().is_stopped() {
+                self.show(ChannelStatus::rests);
+                return Round::Over;
+            }
             let mut why = match call {
                 Call::Done => return Round::Over,
                 Call::Again => continue,
@@ -140,7 +144,7 @@ impl<T: Source> Dialer<T> {
             let mut wanted = self.wanted.clone();
             let connected = tokio::select! {
                 () = self.gateway.shutdown.cancelled() => return (Call::Failed("the gateway ends".to_owned()), 0),
-                _ = wanted.wait_for(|wanted| *wanted == Wanted::Stopped) => {
+                _ = wanted.wait_for(Wanted::is_stopped) => {
                     return (Call::Failed("stopped by the operator".to_owned()), 0);
                 }
                 connected = connect(&address) => connected,
@@ -182,7 +186,7 @@ impl<T: Source> Dialer<T> {
     /// come, as a trigger does at a queue manager.
     fn is_sent_away(&self, stopped: &Stopped) -> bool {
         self.definition.chltype.sends()
-            && *self.wanted.borrow() != Wanted::Stopped
+            && !self.wanted.borrow().is_stopped()
             && stopped.code != Some(StatusCode::TIMEOUT_EXPIRED)
     }
 

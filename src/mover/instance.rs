@@ -124,7 +124,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         T: Source,
     {
         let mut claim = None;
-        let mut ran = true;
+        let (mut ran, mut terminated) = (true, false);
         let bound = self.bind(&mut claim).await;
         if let Some(sends) = self.sends.take() {
             return Sending::called(self.gateway, self.link, self.peer, *sends).run().await;
@@ -135,7 +135,17 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
                 stopped
             }
             None => match &mut claim {
-                Some(claim) => self.serve(claim).await,
+                Some(claim) => {
+                    let wanted = self.wanted.clone();
+                    tokio::select! {
+                        biased;
+                        stopped = orders::terminated(wanted) => {
+                            terminated = true;
+                            stopped
+                        }
+                        stopped = self.serve(claim) => stopped,
+                    }
+                }
                 None => Stopped {
                     orderly: false,
                     announced: false,
@@ -146,8 +156,16 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         };
         self.link.close().await;
         let max_message_bytes = claim.as_ref().and_then(Claim::max_message_bytes);
-        if let Some(claim) = claim {
-            claim.release().await;
+        match claim {
+            // Nobody waits for the target: it rolls back what was not committed.
+            Some(claim) if terminated => {
+                drop(claim);
+                if self.mca.awaits_answer() {
+                    self.tell(|status| status.in_doubt(orders::CUT_SHORT));
+                }
+            }
+            Some(claim) => claim.release().await,
+            None => {}
         }
         self.report_end(&stopped);
         let shown = self.board.is_some();
@@ -156,7 +174,9 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         }
         // The slot goes after the lease: whoever adopts this channel waits for it, and then finds the lease free.
         drop(self.slot.take());
-        self.link.linger().await;
+        if !terminated {
+            self.link.linger().await;
+        }
         Over { stopped, ran, shown, max_message_bytes }
     }
 
@@ -175,7 +195,13 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
                         self.handle(answer);
                     }
                     Output::Claim { partner } => {
-                        let answer = match self.claim(&partner).await {
+                        let wanted = self.wanted.clone();
+                        let claimed = tokio::select! {
+                            biased;
+                            stopped = orders::terminated(wanted) => return Some(stopped),
+                            claimed = self.claim(&partner) => claimed,
+                        };
+                        let answer = match claimed {
                             Ok(ours) => {
                                 let record = ours.record().cloned();
                                 let max_message_bytes = ours.max_message_bytes();
@@ -298,6 +324,10 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             biased;
             (now_told, order) = orders.next() => {
                 told = now_told;
+                if let Order::Break(code) = order {
+                    // Told twice, the machine does not wait for the end of the batch.
+                    self.mca.handle(self.gateway.clock.now(), Input::Quiesce(code));
+                }
                 wished(order)
             }
             error = orders::lost(claim) => Input::RolledBack(StatusCode::BATCH_FAILURE, error.text),
@@ -336,7 +366,8 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
             return;
         }
         if self.board.is_some() && was == Told::Nothing {
-            let who = if told == Told::ToStop { "the operator stops it" } else { "the gateway ends" };
+            let who =
+                if matches!(told, Told::ToStop | Told::ToBreak) { "the operator stops it" } else { "the gateway ends" };
             let status = self.mca.status();
             let (partner, curmsgs, lstseqno) = (self.partner(), status.curmsgs, status.lstseqno);
             self.tell(ChannelStatus::stopping);
@@ -393,7 +424,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
         channel.clone_into(&mut self.channel);
         partner.qmgr_name.clone_into(&mut self.partner);
         self.seat = None;
-        if *wanted.borrow() == Wanted::Stopped {
+        if wanted.borrow().is_stopped() {
             return self.turn_away(StatusCode::CHANNEL_UNAVAILABLE, partner, &board::Refused::Stopped.to_string());
         }
         self.wanted = Some(wanted);
@@ -441,7 +472,7 @@ impl<'g, T: Target, S: Stream> Instance<'g, T, S> {
 fn wished(order: Order) -> Input {
     match order {
         Order::Gone(why) => Input::PeerClosed(why),
-        Order::End(code) => Input::Quiesce(code),
+        Order::End(code) | Order::Break(code) => Input::Quiesce(code),
         Order::CarryOn => Input::Unquiesce,
     }
 }

@@ -6,6 +6,8 @@ use super::gateway::Gateway;
 use super::lobby::Seat;
 use super::running::Slot;
 use crate::admin::board::Wanted;
+use crate::channel::Stopped;
+use crate::channel::sender::StopMode;
 use crate::target::{self, Claim};
 use crate::wire::StatusCode;
 
@@ -20,6 +22,8 @@ pub(super) enum Told {
     ToEnd,
     /// At once.
     ToHurry,
+    /// At once, by an operator.
+    ToBreak,
 }
 
 /// What is wanted of an instance.
@@ -29,6 +33,8 @@ pub(super) enum Order {
     Gone(String),
     /// To end: between batches, and when told a second time, at once.
     End(StatusCode),
+    /// To end at once, within a batch, too.
+    Break(StatusCode),
     /// The end is taken back.
     CarryOn,
 }
@@ -50,17 +56,22 @@ impl<T> Orders<'_, T> {
     /// Waits for the next order.
     pub(super) async fn next(self) -> (Told, Order) {
         let Self { gateway, slot, seat, wanted, told } = self;
-        let (nothing, running) = (told == Told::Nothing, matches!(told, Told::Nothing | Told::ToStop));
-        let wish = if nothing { Wanted::Stopped } else { Wanted::Started };
+        let (nothing, at_once) = (told == Told::Nothing, matches!(told, Told::ToHurry | Told::ToBreak));
+        let counts = move |wanted: &Wanted| match wanted {
+            Wanted::Started => told == Told::ToStop,
+            Wanted::Stopped(StopMode::Quiesce) => told == Told::Nothing,
+            Wanted::Stopped(StopMode::Force | StopMode::Terminate) => true,
+        };
         tokio::select! {
             () = given_up(slot) => (told, taken_over()),
             () = unseated(seat) => (told, Order::Gone("newer callers needed the room".to_owned())),
-            () = gateway.hurry.cancelled(), if told != Told::ToHurry => {
+            () = gateway.hurry.cancelled(), if !at_once => {
                 (Told::ToHurry, Order::End(StatusCode::QM_TERMINATING))
             }
             () = gateway.shutdown.cancelled(), if nothing => (Told::ToEnd, Order::End(StatusCode::QM_TERMINATING)),
-            () = wished(wanted, wish), if running => match wish {
-                Wanted::Stopped => (Told::ToStop, Order::End(StatusCode::USER_CLOSED)),
+            wish = wished(wanted, counts), if !at_once => match wish {
+                Wanted::Stopped(StopMode::Quiesce) => (Told::ToStop, Order::End(StatusCode::USER_CLOSED)),
+                Wanted::Stopped(_) => (Told::ToBreak, Order::Break(StatusCode::USER_CLOSED)),
                 Wanted::Started => (Told::ToEnd, Order::CarryOn),
             },
         }
@@ -95,11 +106,22 @@ async fn unseated(seat: Option<&Seat>) {
     }
 }
 
-async fn wished(wanted: Option<&mut watch::Receiver<Wanted>>, wish: Wanted) {
+/// What an operator's stop leaves unknown when it cut a commit short.
+pub(super) const CUT_SHORT: &str =
+    "the operator ended the channel while the target was at a commit; the record tells at the next start";
+
+/// Waits for STOP CHANNEL MODE(TERMINATE), which waits for nobody.
+pub(super) async fn terminated(mut wanted: Option<watch::Receiver<Wanted>>) -> Stopped {
+    wished(wanted.as_mut(), |wanted| *wanted == Wanted::Stopped(StopMode::Terminate)).await;
+    let why = "the operator ended it at once, and waited neither for the partner nor for the target".to_owned();
+    Stopped { orderly: false, announced: false, code: None, why }
+}
+
+async fn wished(wanted: Option<&mut watch::Receiver<Wanted>>, counts: impl FnMut(&Wanted) -> bool) -> Wanted {
     if let Some(wanted) = wanted
-        && wanted.wait_for(|wanted| *wanted == wish).await.is_ok()
+        && let Ok(wanted) = wanted.wait_for(counts).await
     {
-        return;
+        return *wanted;
     }
     // Nobody has named a channel yet, or the board is gone and with it every operator.
     std::future::pending().await

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mqferry::channel::sender::StopMode;
 use mqferry::wire::{ControlFlags1, Luwid, SegmentType, StatusCode};
 
 use crate::caller::{CLOSE, CONFIRM, Caller, luwid, message, segment, whole};
@@ -114,5 +115,34 @@ async fn a_stop_that_the_partner_has_not_heard_of_is_taken_back_by_a_start() {
     caller.closed().await;
     stage.until("INACTIVE", || stage.status().state.word() == "INACTIVE").await;
     drop(Caller::bound(stage.address(), CHANNEL, "QM1").await);
+    stage.end().await;
+}
+
+/// Force says why, terminate says nothing; the batch is rolled back either way, and comes again.
+#[tokio::test]
+async fn a_stop_by_force_or_at_once_rolls_the_batch_of_a_receiving_channel_back() {
+    let stage = Stage::set().await;
+    for (mode, quiesced) in [(StopMode::Force, false), (StopMode::Force, true), (StopMode::Terminate, false)] {
+        let mut caller = in_mid_batch(&stage).await;
+        if quiesced {
+            // The harder mode counts while the softer waits for the end of the batch.
+            let lines = stage.log.lines(&["channel is stopping"]).len();
+            stage.board.stop(CHANNEL).unwrap();
+            stage.until("quiescing", || stage.log.lines(&["channel is stopping"]).len() > lines).await;
+        }
+        assert_eq!(stage.board.stop_with(CHANNEL, mode).unwrap().state.word(), "STOPPING");
+        match mode {
+            StopMode::Terminate => caller.closed().await,
+            _ => caller.refused_with(StatusCode::USER_CLOSED).await,
+        }
+        stage.until("STOPPED", || stage.status().state.word() == "STOPPED").await;
+        assert_eq!((stage.memory.count(), stage.status().indoubt), (0, false), "{mode:?}");
+        stage.board.start(CHANNEL).unwrap();
+    }
+    let mut caller = in_mid_batch(&stage).await;
+    caller.say(&whole(2, luwid(1), CONFIRM, &message(2, "Q", "GW", 60))).await;
+    caller.confirmed(luwid(1)).await;
+    assert_eq!(stage.at("Q"), [1, 2]);
+    drop(caller);
     stage.end().await;
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mqferry::admin::Operation;
-use mqferry::channel::sender::Resolution;
+use mqferry::channel::sender::{Resolution, StopMode};
 use mqferry::mapping::{Body, Destination, Publication, Value};
-use mqferry::partner::receiver::{Habits, LocalQueues, Receiver, Receiving};
+use mqferry::partner::receiver::{Habits, Lie, LocalQueues, Receiver, Receiving};
 use mqferry::partner::{Death, PartnerError, Step, generator, judge};
 use mqferry::target::memory::CommitFault;
 use tempfile::TempDir;
@@ -365,4 +365,65 @@ async fn a_requester_calls_a_server() {
     let status = way.stage.board.status(CHANNEL).unwrap();
     assert_eq!((status.state.word(), status.rqmname.as_str()), ("RUNNING", "QM1"));
     way.end(life).await;
+}
+
+/// A quiesce ends after a batch, its confirm in: nothing is in doubt, and what was confirmed is off the queue.
+#[tokio::test]
+async fn a_quiesced_sending_channel_ends_between_batches() {
+    let way = Way::with("").await;
+    way.put(1, 60);
+    let life = way.live(None);
+    let batches = || way.stage.board.status(CHANNEL).unwrap().batches;
+    way.stage.until("it runs", || batches() >= 2).await;
+    way.stage.board.stop_with(CHANNEL, StopMode::Quiesce).unwrap();
+    way.stage.until("STOPPED", || way.stage.board.status(CHANNEL).unwrap().state.word() == "STOPPED").await;
+    let status = way.stage.board.status(CHANNEL).unwrap();
+    assert_eq!((status.indoubt, status.last_error), (false, None));
+    let has = way.queues().bodies("ORDERS").count();
+    let record = way.stage.memory.record(&way.stage.key(CHANNEL, "QM1")).unwrap().sending.unwrap().record;
+    assert_eq!((usize::try_from(record.sequence), record.in_doubt), (Ok(has), None));
+    assert_eq!(way.stage.memory.at(&Destination::Queue(QUEUE.to_owned())).len(), 60 - has);
+    way.stage.board.start(CHANNEL).unwrap();
+    way.arrived(60).await;
+    way.end(life).await;
+}
+
+/// The queue manager has the batch, and never says so: a quiesce waits for that, the harder modes leave it in doubt.
+#[tokio::test]
+async fn a_sending_channel_that_is_stopped_by_force_or_at_once_leaves_its_batch_in_doubt_and_goes_on_from_there() {
+    for mode in [StopMode::Force, StopMode::Terminate] {
+        let way = Way::with("").await;
+        way.put(1, 12);
+        let habits = Habits { confirm_lie: Some(Lie::Silence), commits_when_lying: true, lies: 1, ..Habits::default() };
+        let life = way.live_with(None, habits);
+        way.stage.until("it has the batch", || way.queues().bodies("ORDERS").count() == 5).await;
+        let shown = || way.stage.board.status(CHANNEL).unwrap();
+        assert_eq!(way.stage.board.stop(CHANNEL).unwrap().state.word(), "STOPPING");
+        assert_eq!(way.stage.board.stop_with(CHANNEL, mode).unwrap().state.word(), "STOPPING");
+        way.stage.until("STOPPED", || shown().state.word() == "STOPPED").await;
+        let status = shown();
+        assert!(status.indoubt && status.curmsgs == 5 && status.curseqno == 5, "{mode:?}: {status:?}");
+        assert!(!way.stage.board.connected(CHANNEL));
+        assert_eq!(way.stage.memory.at(&Destination::Queue(QUEUE.to_owned())).len(), 12);
+        assert!(way.stage.log.lines(&["is retrying"]).is_empty(), "{}", way.stage.log.text());
+        way.stage.board.start(CHANNEL).unwrap();
+        way.arrived(12).await;
+        way.stage.until("it is settled", || !shown().indoubt).await;
+        way.end(life).await;
+    }
+}
+
+/// Who accepts the connection and says nothing is waited for, unless the operator ends the channel at once.
+#[tokio::test]
+async fn a_call_that_nobody_answers_is_ended_at_once() {
+    for mode in [StopMode::Force, StopMode::Terminate] {
+        let way = Way::with("").await;
+        let (mut stream, _) = way.listener.accept().await.unwrap();
+        way.stage.board.stop_with(CHANNEL, mode).unwrap();
+        let mut said = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut said)).await;
+        read.expect("it hangs up").unwrap();
+        way.stage.until("STOPPED", || way.stage.board.status(CHANNEL).unwrap().state.word() == "STOPPED").await;
+        way.stage.end().await;
+    }
 }

@@ -14,9 +14,10 @@ use tokio::sync::watch;
 use super::gateway::Gateway;
 use super::instance::Over;
 use super::link::{Arrival, Link, Stream};
-use super::orders::{Order, Orders, Told};
+use super::orders::{self, Order, Orders, Told};
 use super::running::Slot;
 use crate::admin::board::{self, Wanted};
+use crate::admin::status::ChannelStatus;
 use crate::channel::sender::{Input, Output, SenderMca, Step, StopMode, Token};
 use crate::channel::{ChannelKey, Definition, Partner, Stopped};
 use crate::mapping::Publication;
@@ -120,21 +121,40 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
     /// Runs the channel to its end.
     pub(super) async fn run(mut self) -> Over {
         let mut ran = false;
-        let stopped = self.serve(&mut ran).await;
+        let (mut terminated, wanted) = (false, self.wanted.clone());
+        let stopped = tokio::select! {
+            biased;
+            stopped = orders::terminated(Some(wanted)) => {
+                terminated = true;
+                stopped
+            }
+            stopped = self.serve(&mut ran) => stopped,
+        };
+        if terminated && ran && self.mca.awaits_answer() {
+            self.unknown = true;
+            self.tell(|status| status.in_doubt(orders::CUT_SHORT));
+        }
         self.link.close().await;
         self.report_end(&stopped);
         if let Some(feed) = self.feed.take() {
             if !self.unknown {
                 self.tell(|status| status.recorded(feed.record()));
             }
-            feed.release().await;
+            if terminated {
+                // Nobody waits for the target: the messages are still its own.
+                drop(feed);
+            } else {
+                feed.release().await;
+            }
         }
         let shown = self.board.is_some();
         if let Some(board) = self.board.take() {
             board.ended((!stopped.orderly).then_some(stopped.why.as_str()));
         }
         drop(self.slot.take());
-        self.link.linger().await;
+        if !terminated {
+            self.link.linger().await;
+        }
         Over { stopped, ran, shown, max_message_bytes: None }
     }
 
@@ -234,6 +254,7 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
                 match order {
                     Order::Gone(why) => Input::PeerClosed(why),
                     Order::End(code) if told == Told::ToHurry => Input::Stop(StopMode::Force, code),
+                    Order::Break(code) => Input::Stop(StopMode::Force, code),
                     Order::End(code) => Input::Stop(StopMode::Quiesce, code),
                     Order::CarryOn => Input::Unquiesce,
                 }
@@ -253,6 +274,7 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
             },
             () = super::instance::elapsed(timeout) => Input::Tick,
         };
+        let taken_back = self.told == Told::ToStop && told == Told::ToEnd;
         self.told = told;
         match (arrived, input) {
             (Some(taken), _) => {
@@ -266,6 +288,11 @@ impl<'g, T: Source, S: Stream> Sending<'g, T, S> {
                 }
                 self.handle(input);
             }
+        }
+        if taken_back && !self.mca.status().stopreq {
+            // A later stop counts again.
+            self.told = Told::Nothing;
+            self.tell(ChannelStatus::carries_on);
         }
     }
 
