@@ -4,6 +4,7 @@ mod back;
 mod body;
 pub mod charset;
 pub mod collection;
+pub mod correlation;
 mod dead_letter;
 mod descriptor;
 pub mod digest;

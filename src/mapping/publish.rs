@@ -32,7 +32,7 @@ use super::payload::Payload;
 use super::properties::{CLASS, HOPS, MESSAGE_ID, Properties, REPLY_TO};
 use super::{
     BodyMode, CodMode, Destination, GroupClose, Policy, PropertyNames, Publication, Routed, UnknownReply, Unmappable,
-    Value, digest, hops, id, names, reason, render, typed,
+    Value, correlation, digest, hops, id, names, reason, render, typed,
 };
 
 /// A publication and what a person should know about its making.
@@ -129,7 +129,8 @@ pub fn map_to(envelope: &Envelope, routed: &Routed, policy: &Policy, now_ms: i64
         priority,
         expires_at_ms,
         message_id,
-        correlation_id: jms.correlation_id.map(str::to_owned).or_else(|| id::optional_text(&md.correl_id)),
+        correlation_id: (jms.correlation_id.map(str::to_owned))
+            .or_else(|| correlation::uuid_text(&md.correl_id).or_else(|| id::optional_text(&md.correl_id))),
         reply_to: reply_to.or(said_reply),
         message_type: mcd.jms_type(),
         group_id,

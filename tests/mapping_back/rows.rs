@@ -249,6 +249,25 @@ fn correlation_ids() {
     }
 }
 
+/// A UUID is longer than CorrelId: of a request it goes in full, and an answer that copies CorrelId finds its asker.
+#[test]
+fn answers_find_uuids() {
+    let uuid = "f81d4fae-7dec-11d0-a765-00a0c91e6bf6";
+    let asked = md(|p| {
+        p.correlation_id = Some(uuid.into());
+        p.reply_to = Some(Destination::Queue("ANSWERS".into()));
+    });
+    assert_eq!(asked.correl_id, *b"MQFU\0\0\0\0\xF8\x1D\x4F\xAE\x7D\xEC\x11\xD0\xA7\x65\x00\xA0\xC9\x1E\x6B\xF6");
+    let answer = Md { correl_id: asked.correl_id, msg_type: 2, ..super::transmission::plain() };
+    let got = super::transmission::map(&super::transmission::transmission(&answer, b"")).publication;
+    assert_eq!(got.correlation_id.as_deref(), Some(uuid));
+    // That is no request, and yet it goes back as it came.
+    let policy = policy();
+    assert_eq!(to_mq(&got, &sending(&policy), NOW).expect("back").md.correl_id, asked.correl_id);
+    // Of other messages the beginning goes, as IBM's client has it.
+    assert_eq!(md(|p| p.correlation_id = Some(uuid.into())).correl_id, *b"f81d4fae-7dec-11d0-a765-");
+}
+
 /// What looks like an id of MQ's and is none, as the route has it.
 #[test]
 fn correlation_ids_that_are_none() {

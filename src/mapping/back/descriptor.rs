@@ -7,7 +7,7 @@ use crate::message::{Chars, Coding, Md, MdV2};
 
 use super::super::descriptor::REPORTS;
 use super::super::digest::derived_id;
-use super::super::{BadCorrelation, Unmappable, id, reason};
+use super::super::{BadCorrelation, Unmappable, correlation, id, reason};
 use super::address::ReplyTo;
 use super::view::View;
 
@@ -34,7 +34,7 @@ pub(super) fn descriptor(
     md.priority = i32::from(publication.priority.min(9));
     md.persistence = if publication.persistent { persistence::PERSISTENT } else { persistence::NOT_PERSISTENT };
     md.msg_id = msg_id(view, broker);
-    md.correl_id = correl_id(view, broker);
+    md.correl_id = correl_id(view, reply, broker);
     let mut cut = Vec::new();
     let mut chars = Filler { coding, cut: &mut cut };
     md.reply_to_q = chars.fill("ReplyToQ", &reply.queue);
@@ -148,8 +148,14 @@ pub(super) fn of_mq(text: &str) -> Option<[u8; 24]> {
     id::bytes_of_text(text).filter(|_| lower)
 }
 
-fn correl_id(view: &View<'_>, broker: &str) -> [u8; 24] {
+/// A request's UUID in full, for its answer will have nothing else to go by; otherwise as IBM's client makes it.
+fn correl_id(view: &View<'_>, reply: &ReplyTo, broker: &str) -> [u8; 24] {
     let Some(text) = &view.publication.correlation_id else { return [0; 24] };
+    if !reply.queue.is_empty()
+        && let Some(bytes) = correlation::of_uuid(text)
+    {
+        return bytes;
+    }
     // An id of the broker's own making: what MQ knows that message by, if we carried it.
     let foreign = text.starts_with("AMQP_UUID:") || text.starts_with("AMQP_ULONG:");
     id::bytes_of_text(text).filter(|_| !foreign).unwrap_or_else(|| derived_id(broker, text))
